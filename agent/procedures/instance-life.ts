@@ -1,0 +1,209 @@
+import { LockstepError } from '../../schemas/errors.ts';
+import { toFailure } from '../../schemas/failure.ts';
+import { PHASES } from '../../schemas/result.ts';
+import type { Instance, Phase, PhaseStamps } from '../../schemas/result.ts';
+import type { SandboxLimits } from '../../schemas/sandbox.ts';
+import type { DriverContext, Sandbox, SandboxDriver } from '../sandboxes/driver.ts';
+import type { FunctionRoot } from '../sandboxes/function-root.ts';
+import type { Slot } from '../sandboxes/network.ts';
+import { READY_PORT } from '../runner/ready-listener.ts';
+import type { ReadyListener } from '../runner/ready-listener.ts';
+import { invoke } from './invoke.ts';
+
+/** Port that every function listens on. */
+export const FUNCTION_PORT = 8080;
+
+/** What all instances of a trial share. */
+export interface InstanceContext {
+  readonly driver: SandboxDriver;
+  readonly driverContext: DriverContext;
+  readonly functionRoot: FunctionRoot;
+  readonly limits: SandboxLimits;
+  readonly ready: ReadyListener;
+  readonly readyTimeoutMs: number;
+  /** Aborts when the trial is stood down. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * One sandbox from its creation to its removal: creates it, releases it, waits until its function
+ * says that it is ready, calls it once, and keeps the stamps of it all.
+ */
+export class InstanceLife {
+  readonly #context: InstanceContext;
+  readonly #index: number;
+  readonly #slot: Slot;
+  readonly #phases: PhaseStamps = {};
+  readonly #ended = Promise.withResolvers<never>();
+  readonly #ready = Promise.withResolvers<undefined>();
+  #sandbox: Sandbox | undefined;
+  #exitDescription: string | undefined;
+  #record: Partial<Instance> = {};
+  #failure: unknown;
+
+  private constructor(context: InstanceContext, index: number, slot: Slot) {
+    this.#context = context;
+    this.#index = index;
+    this.#slot = slot;
+    // Nobody may be waiting yet when the sandbox ends; the reason is kept all the same.
+    this.#ended.promise.catch(() => undefined);
+  }
+
+  /**
+   * Does all that is not timed; afterwards the sandbox waits at its gate.
+   *
+   * @throws LockstepError whatever the driver throws.
+   */
+  static async create(context: InstanceContext, index: number, slot: Slot): Promise<InstanceLife> {
+    const life = new InstanceLife(context, index, slot);
+    life.#sandbox = await context.driver.create(
+      context.driverContext,
+      {
+        id: `s${slot.index}-${context.driver.name}`,
+        functionRoot: context.functionRoot,
+        limits: context.limits,
+        slot,
+        readyPort: READY_PORT,
+      },
+      {
+        onPhase: (phase, atMonoNs) => {
+          life.#phases[phase] ??= atMonoNs;
+        },
+        onExit: (description) => {
+          life.#noteExit(description);
+        },
+      },
+    );
+    context.ready.expect(slot.address, (atMonoNs) => {
+      life.#phases.ready = atMonoNs;
+      life.#ready.resolve(undefined);
+    });
+    return life;
+  }
+
+  /** Releases the sandbox. Synchronous, so that a burst leaves together. */
+  release(requestAtMonoNs: bigint): void {
+    this.#phases.request = requestAtMonoNs;
+    this.#phases.spawn = this.#sandbox?.start();
+  }
+
+  /** Waits for the first response. Never rejects: a failure is kept for {@link record}. */
+  async answer(): Promise<void> {
+    try {
+      await this.#awaitReady();
+      const invocation = await invoke(
+        {
+          address: this.#slot.address,
+          port: FUNCTION_PORT,
+          path: '/hello',
+          timeoutMs: this.#context.readyTimeoutMs,
+        },
+        this.#context.signal,
+      );
+      this.#phases.firstByte = invocation.firstByteAtMonoNs;
+      this.#phases.lastByte = invocation.lastByteAtMonoNs;
+      this.#record.httpStatus = invocation.status;
+      this.#record.responseBytes = invocation.responseBytes;
+      if (invocation.status !== 200) {
+        throw new LockstepError(
+          'FUNCTION_ANSWERED_WRONG',
+          `the function answered ${invocation.status} instead of 200`,
+          { hint: 'Look at the log of the sandbox.' },
+        );
+      }
+    } catch (error) {
+      this.#failure = this.#explain(error);
+    }
+  }
+
+  /** Reads what the sandbox used. Called when every instance of the trial has answered. */
+  readUsage(): void {
+    if (this.#failure === undefined && this.#sandbox !== undefined) {
+      this.#record.usage = this.#sandbox.readUsage();
+    }
+  }
+
+  /** Removes every trace of the sandbox and returns what could not be removed. */
+  async tearDown(): Promise<readonly string[]> {
+    const sandbox = this.#sandbox;
+    if (sandbox === undefined) return [];
+    this.#context.ready.forget(this.#slot.address);
+    // What is printed in the last moments belongs to the failure, so it is read at the end.
+    this.#phases.teardownBegin = process.hrtime.bigint();
+    const { leftovers } = await sandbox.remove();
+    this.#phases.teardownEnd = process.hrtime.bigint();
+    if (this.#failure !== undefined) this.#record.logTail = sandbox.logTail();
+    return leftovers;
+  }
+
+  /** The instance as it stands in the result. */
+  record(): Instance {
+    const base = {
+      ...this.#record,
+      index: this.#index,
+      address: this.#slot.address,
+      phases: this.#phases,
+    };
+    if (this.#failure === undefined) return { ...base, status: 'ok' };
+    return {
+      ...base,
+      status: 'failed',
+      failure: toFailure(this.#failure),
+      failedAfter: this.#lastPhase(),
+    };
+  }
+
+  async #awaitReady(): Promise<void> {
+    const { readyTimeoutMs, signal } = this.#context;
+    const timedOut = Promise.withResolvers<never>();
+    const timer = setTimeout(() => {
+      timedOut.reject(
+        new LockstepError(
+          'FUNCTION_NOT_READY',
+          `the function did not say that it is ready within ${readyTimeoutMs} ms`,
+          { hint: 'Raise readyTimeoutMs in the experiment, or look at the log of the sandbox.' },
+        ),
+      );
+    }, readyTimeoutMs);
+    const onAbort = (): void => {
+      timedOut.reject(new LockstepError('CANCELLED', 'the trial was stood down'));
+    };
+    signal.addEventListener('abort', onAbort, { once: true });
+    if (signal.aborted) onAbort();
+    try {
+      await Promise.race([this.#ready.promise, this.#ended.promise, timedOut.promise]);
+    } finally {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', onAbort);
+    }
+  }
+
+  #noteExit(description: string): void {
+    this.#exitDescription ??= description;
+    this.#ended.reject(
+      new LockstepError('FUNCTION_CRASHED', `the sandbox ended by itself: ${description}`, {
+        hint: 'Look at the log of the sandbox.',
+      }),
+    );
+  }
+
+  #explain(error: unknown): unknown {
+    if (this.#context.signal.aborted) {
+      return new LockstepError('CANCELLED', 'the trial was stood down', { cause: error });
+    }
+    if (this.#exitDescription === undefined || !(error instanceof LockstepError)) return error;
+    if (error.code !== 'FUNCTION_CRASHED') return error;
+    return new LockstepError(
+      'FUNCTION_CRASHED',
+      `the sandbox ended by itself: ${this.#exitDescription}`,
+      { cause: error, hint: 'Look at the log of the sandbox.' },
+    );
+  }
+
+  #lastPhase(): Phase {
+    const reached = PHASES.filter(
+      (phase) => !phase.startsWith('teardown') && this.#phases[phase] !== undefined,
+    );
+    return reached.at(-1) ?? 'request';
+  }
+}

@@ -1,0 +1,34 @@
+import type { Cell, Instance } from '../../schemas/result.ts';
+import type { SlotPool } from '../sandboxes/network.ts';
+import type { InstanceContext } from './instance-life.ts';
+
+/** What a procedure may use. */
+export interface ProcedureContext extends InstanceContext {
+  readonly slots: SlotPool;
+}
+
+/** What came out of a trial on this device. */
+export interface ProcedureOutcome {
+  readonly instances: Instance[];
+  /** What could not be removed. */
+  readonly leftovers: string[];
+}
+
+/** A trial whose untimed part is done. Either started once or stood down. */
+export interface ArmedProcedure {
+  /** Runs the timed part from this instant (CLOCK_MONOTONIC, ns), then cleans up. */
+  start(requestAtMonoNs: bigint): Promise<ProcedureOutcome>;
+  /** Cleans up without having started, and returns what could not be removed. */
+  standDown(): Promise<readonly string[]>;
+}
+
+/** What is done in a trial. One file per procedure. */
+export interface Procedure {
+  readonly kind: 'cold-start' | 'burst';
+  /**
+   * Does all that is not timed.
+   *
+   * @throws LockstepError whatever the driver or the network throws; nothing is left behind.
+   */
+  arm(context: ProcedureContext, cell: Cell): Promise<ArmedProcedure>;
+}

@@ -1,0 +1,79 @@
+import { errorMessageOf } from '../../schemas/errors.ts';
+import type { Slot } from '../sandboxes/network.ts';
+import { InstanceLife } from './instance-life.ts';
+import type { ArmedProcedure, ProcedureContext, ProcedureOutcome } from './procedure.ts';
+
+/** Sandboxes that are created or removed at the same time, at most. */
+const SET_UP_CONCURRENCY = 4;
+
+/**
+ * Arms a number of sandboxes that start together: all are created and wait at their gates, then
+ * all gates open in one synchronous loop.
+ */
+export async function armTogether(
+  context: ProcedureContext,
+  count: number,
+): Promise<ArmedProcedure> {
+  const kind = context.driver.name === 'microvm' ? 'tap' : 'veth';
+  const slots = await context.slots.acquire(kind, count);
+  const lives: InstanceLife[] = [];
+  try {
+    await inBatches(slots, async (slot, index) => {
+      lives[index] = await InstanceLife.create(context, index, slot);
+    });
+  } catch (error) {
+    await cleanUp(context, lives, slots);
+    throw error;
+  }
+  return {
+    start: async (requestAtMonoNs) => {
+      for (const life of lives) life.release(requestAtMonoNs);
+      await Promise.all(lives.map((life) => life.answer()));
+      return finish(context, lives, slots);
+    },
+    standDown: () => cleanUp(context, lives, slots),
+  };
+}
+
+async function finish(
+  context: ProcedureContext,
+  lives: readonly InstanceLife[],
+  slots: readonly Slot[],
+): Promise<ProcedureOutcome> {
+  for (const life of lives) life.readUsage();
+  const leftovers = await cleanUp(context, lives, slots);
+  return { instances: lives.map((life) => life.record()), leftovers };
+}
+
+async function cleanUp(
+  context: ProcedureContext,
+  lives: readonly InstanceLife[],
+  slots: readonly Slot[],
+): Promise<string[]> {
+  const leftovers: string[] = [];
+  // A gap in the list is an instance whose creation failed: its driver cleaned up after itself.
+  const created = Object.values(lives);
+  await inBatches(created, async (life) => {
+    try {
+      leftovers.push(...(await life.tearDown()));
+    } catch (error) {
+      leftovers.push(errorMessageOf(error));
+    }
+  });
+  context.slots.release(slots);
+  return leftovers;
+}
+
+async function inBatches<T>(
+  items: readonly T[],
+  work: (item: T, index: number) => Promise<void>,
+): Promise<void> {
+  for (let begin = 0; begin < items.length; begin += SET_UP_CONCURRENCY) {
+    const batch = items.slice(begin, begin + SET_UP_CONCURRENCY);
+    const settled = await Promise.allSettled(
+      batch.map((item, offset) => work(item, begin + offset)),
+    );
+    const rejected = settled.find((outcome) => outcome.status === 'rejected');
+    if (rejected !== undefined) throw rejected.reason;
+  }
+}

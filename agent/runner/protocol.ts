@@ -1,0 +1,82 @@
+import { z } from 'zod';
+import { ArtefactManifest } from '../../schemas/artefact.ts';
+import { Failure } from '../../schemas/failure.ts';
+import { Cell, Instance } from '../../schemas/result.ts';
+import { SandboxAvailability, SandboxLimits, SandboxName } from '../../schemas/sandbox.ts';
+import { Digest, Identifier, Nanoseconds } from '../../schemas/units.ts';
+
+/** A function as the agent hands it to the runner. */
+const RunnerFunction = z.object({
+  manifest: ArtefactManifest,
+  digest: Digest,
+  folder: z.string(),
+});
+
+const SetUp = z.object({
+  deviceId: Identifier,
+  scratchFolder: z.string(),
+  guestKernelFolder: z.string().optional(),
+  functions: z.array(RunnerFunction),
+  limits: SandboxLimits,
+});
+
+const Arm = z.object({
+  trialId: Identifier,
+  cell: Cell,
+  procedure: z.enum(['cold-start', 'burst']),
+  readyTimeoutMs: z.number(),
+});
+
+const TrialOutcome = z.object({
+  actualMonoNs: Nanoseconds,
+  startedAtUtcNs: Nanoseconds,
+  instances: z.array(Instance),
+  leftovers: z.array(z.string()),
+});
+
+/**
+ * What the agent asks its runner, one JSON line each way over the runner's stdin and stdout. The
+ * two are of one release and one machine, so there is no protocol version here.
+ */
+export const RUNNER_METHODS = {
+  /** Says what the run needs; answered once, before anything else. */
+  setUp: {
+    params: SetUp,
+    result: z.object({ schedulingClass: z.string(), processId: z.number() }),
+  },
+  /** Finds out, by starting a function in it, whether a kind of sandbox works. */
+  probe: {
+    params: z.object({ sandbox: SandboxName, timeoutMs: z.number() }),
+    result: SandboxAvailability,
+  },
+  /** Does all of a trial that is not timed. */
+  arm: { params: Arm, result: z.object({ sandboxDetails: z.record(z.string(), z.string()) }) },
+  /** Starts the armed trial at an instant and answers when it is over and cleaned up. */
+  start: {
+    params: z.object({ trialId: Identifier, targetMonoNs: Nanoseconds }),
+    result: TrialOutcome,
+  },
+  /** Gives an armed or going trial up, cleans up, then answers. */
+  standDown: {
+    params: z.object({ trialId: Identifier, reason: Failure }),
+    result: z.object({ leftovers: z.array(z.string()) }),
+  },
+} as const;
+
+export type RunnerMethod = keyof typeof RUNNER_METHODS;
+export type RunnerParams<M extends RunnerMethod> = z.output<(typeof RUNNER_METHODS)[M]['params']>;
+export type RunnerResult<M extends RunnerMethod> = z.output<(typeof RUNNER_METHODS)[M]['result']>;
+
+/** A line from agent to runner. */
+export const RunnerRequest = z.object({
+  id: z.int().min(1),
+  method: z.enum(Object.keys(RUNNER_METHODS) as [RunnerMethod, ...RunnerMethod[]]),
+  params: z.unknown(),
+});
+
+/** A line from runner to agent. */
+export const RunnerReply = z.union([
+  z.object({ id: z.int(), result: z.unknown() }),
+  z.object({ id: z.int(), failure: Failure }),
+]);
+export type RunnerReply = z.output<typeof RunnerReply>;

@@ -1,0 +1,244 @@
+import { LockstepError } from '../../schemas/errors.ts';
+import { toFailure } from '../../schemas/failure.ts';
+import type { SandboxAvailability, SandboxName } from '../../schemas/sandbox.ts';
+import type { Clock } from '../clock/clock.ts';
+import type { ArmedProcedure, ProcedureContext, ProcedureOutcome } from '../procedures/procedure.ts';
+import { procedures } from '../procedures/registry.ts';
+import { Cgroups } from '../sandboxes/cgroup.ts';
+import type { DriverContext } from '../sandboxes/driver.ts';
+import type { FunctionRoot } from '../sandboxes/function-root.ts';
+import { SlotPool } from '../sandboxes/network.ts';
+import { drivers } from '../sandboxes/registry.ts';
+import { awaitInstant } from './barrier.ts';
+import type { RunnerParams, RunnerResult } from './protocol.ts';
+import { ReadyListener } from './ready-listener.ts';
+import { readSchedulingClass } from './scheduling-class.ts';
+
+interface ArmedTrial {
+  readonly trialId: string;
+  readonly armed: ArmedProcedure;
+  readonly abort: AbortController;
+  /** Set while the trial goes; resolves when it is over and cleaned up. */
+  going?: Promise<ProcedureOutcome>;
+}
+
+interface World {
+  readonly driverContext: DriverContext;
+  readonly functions: readonly FunctionRoot[];
+  readonly limits: RunnerParams<'setUp'>['limits'];
+  readonly slots: SlotPool;
+  readonly ready: ReadyListener;
+}
+
+/**
+ * The measuring part of an agent: it starts sandboxes at instants and stamps what happens. It
+ * knows neither NATS nor telemetry, lives in namespaces of its own, and serves one run.
+ */
+export class Runner {
+  readonly #clock: Clock;
+  readonly #details = new Map<SandboxName, Promise<Record<string, string>>>();
+  #world: World | undefined;
+  #trial: ArmedTrial | undefined;
+  #arming: Promise<ArmedProcedure> | undefined;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** See {@link RUNNER_METHODS}. */
+  async setUp(params: RunnerParams<'setUp'>): Promise<RunnerResult<'setUp'>> {
+    if (this.#world !== undefined) throw new Error('the runner was set up before');
+    const driverContext: DriverContext = {
+      deviceId: params.deviceId,
+      scratchFolder: params.scratchFolder,
+      cgroups: await Cgroups.open({ deviceId: params.deviceId }),
+      ...(params.guestKernelFolder === undefined
+        ? {}
+        : { guestKernelFolder: params.guestKernelFolder }),
+    };
+    this.#world = {
+      driverContext,
+      functions: params.functions,
+      limits: params.limits,
+      slots: new SlotPool(params.scratchFolder),
+      ready: await ReadyListener.open(),
+    };
+    return { schedulingClass: readSchedulingClass(), processId: process.pid };
+  }
+
+  /** See {@link RUNNER_METHODS}. */
+  async probe(params: RunnerParams<'probe'>): Promise<SandboxAvailability> {
+    const name = params.sandbox;
+    const startedAtNs = this.#clock.monotonicNs();
+    try {
+      const details = await this.#detect(name);
+      await this.#coldStartOnce(name, params.timeoutMs);
+      const probeMs = Number(this.#clock.monotonicNs() - startedAtNs) / 1e6;
+      return { available: true, name, details, probeMs };
+    } catch (error) {
+      const failure = toFailure(error);
+      if (failure.code === 'INTERNAL') failure.code = 'SANDBOX_UNAVAILABLE';
+      return { available: false, name, failure };
+    }
+  }
+
+  /** See {@link RUNNER_METHODS}. */
+  async arm(params: RunnerParams<'arm'>): Promise<RunnerResult<'arm'>> {
+    if (this.#trial !== undefined) {
+      throw new LockstepError('AGENT_BUSY', `trial ${this.#trial.trialId} is still armed or going`);
+    }
+    const sandboxDetails = await this.#detect(params.cell.sandbox);
+    const abort = new AbortController();
+    const context = this.#procedureContext(params.cell.sandbox, {
+      functionName: params.cell.function,
+      readyTimeoutMs: params.readyTimeoutMs,
+      signal: abort.signal,
+    });
+    await this.#armTrial(params.trialId, abort, () =>
+      procedures[params.procedure].arm(context, params.cell),
+    );
+    return { sandboxDetails };
+  }
+
+  /** See {@link RUNNER_METHODS}. */
+  async start(params: RunnerParams<'start'>): Promise<RunnerResult<'start'>> {
+    const trial = this.#trialNamed(params.trialId);
+    const actualMonoNs = await awaitInstant(this.#clock, params.targetMonoNs, trial.abort.signal);
+    if (actualMonoNs === undefined || trial.abort.signal.aborted) {
+      throw new LockstepError('CANCELLED', `trial ${trial.trialId} was stood down before its start`);
+    }
+    trial.going = trial.armed.start(actualMonoNs);
+    // The wall clock is read after the gates are open: it is for people and not timed.
+    const startedAtUtcNs =
+      this.#clock.utcNs() - (this.#clock.monotonicNs() - actualMonoNs);
+    try {
+      const outcome = await trial.going;
+      return { actualMonoNs, startedAtUtcNs, ...outcome };
+    } finally {
+      this.#trial = undefined;
+    }
+  }
+
+  /** See {@link RUNNER_METHODS}. */
+  async standDown(params: RunnerParams<'standDown'>): Promise<RunnerResult<'standDown'>> {
+    const trial = this.#trial;
+    if (trial?.trialId !== params.trialId) return { leftovers: [] };
+    trial.abort.abort();
+    if (trial.going !== undefined) return { leftovers: (await trial.going).leftovers };
+    const leftovers = await trial.armed.standDown();
+    this.#trial = undefined;
+    return { leftovers: [...leftovers] };
+  }
+
+  /** Gives up what is armed or going, and removes everything of this run. */
+  async close(): Promise<void> {
+    const world = this.#world;
+    if (world === undefined) return;
+    this.#world = undefined;
+    await this.#arming?.catch(() => undefined);
+    const trial = this.#trial;
+    trial?.abort.abort();
+    await (trial?.going ?? trial?.armed.standDown());
+    await world.ready.close();
+    await world.slots.destroy();
+    await world.driverContext.cgroups.removeAll();
+  }
+
+  async #armTrial(
+    trialId: string,
+    abort: AbortController,
+    arm: () => Promise<ArmedProcedure>,
+  ): Promise<ArmedTrial> {
+    this.#arming = arm();
+    try {
+      this.#trial = { trialId, armed: await this.#arming, abort };
+      return this.#trial;
+    } finally {
+      this.#arming = undefined;
+    }
+  }
+
+  #trialNamed(trialId: string): ArmedTrial {
+    if (this.#trial?.trialId !== trialId) {
+      throw new LockstepError('NOT_FOUND', `trial ${trialId} is not armed`);
+    }
+    return this.#trial;
+  }
+
+  #worldOrThrow(): World {
+    if (this.#world === undefined) throw new Error('the runner is not set up');
+    return this.#world;
+  }
+
+  #detect(name: SandboxName): Promise<Record<string, string>> {
+    let details = this.#details.get(name);
+    if (details === undefined) {
+      details = drivers[name].detect(this.#worldOrThrow().driverContext);
+      this.#details.set(name, details);
+    }
+    return details;
+  }
+
+  #procedureContext(
+    sandbox: SandboxName,
+    options: { functionName: string; readyTimeoutMs: number; signal: AbortSignal },
+  ): ProcedureContext {
+    const world = this.#worldOrThrow();
+    const functionRoot = world.functions.find(
+      (candidate) => candidate.manifest.name === options.functionName,
+    );
+    if (functionRoot === undefined) {
+      throw new LockstepError(
+        'ARTEFACT_MISSING',
+        `function ${options.functionName} was not prepared for this run`,
+      );
+    }
+    return {
+      driver: drivers[sandbox],
+      driverContext: world.driverContext,
+      functionRoot,
+      limits: world.limits,
+      slots: world.slots,
+      ready: world.ready,
+      readyTimeoutMs: options.readyTimeoutMs,
+      signal: options.signal,
+    };
+  }
+
+  async #coldStartOnce(name: SandboxName, timeoutMs: number): Promise<void> {
+    const { functions } = this.#worldOrThrow();
+    // A static binary fits every kind of sandbox, so it says most about the sandbox itself.
+    const functionRoot = functions.find((root) => root.manifest.staticBinary) ?? functions[0];
+    if (functionRoot === undefined) {
+      throw new LockstepError('SANDBOX_UNAVAILABLE', 'there is no function to try it with', {
+        hint: 'Let the set-up build the functions where the coordinator runs.',
+      });
+    }
+    const abort = new AbortController();
+    const context = this.#procedureContext(name, {
+      functionName: functionRoot.manifest.name,
+      readyTimeoutMs: timeoutMs,
+      signal: abort.signal,
+    });
+    const cell = {
+      id: `probe ${name}`,
+      sandbox: name,
+      function: functionRoot.manifest.name,
+      instances: 1,
+    };
+    const trial = await this.#armTrial(cell.id, abort, () =>
+      procedures['cold-start'].arm(context, cell),
+    );
+    trial.going = trial.armed.start(this.#clock.monotonicNs());
+    const { instances } = await trial.going.finally(() => {
+      this.#trial = undefined;
+    });
+    const failed = instances.find((instance) => instance.status === 'failed');
+    if (failed?.failure === undefined) return;
+    const lastLine = (failed.logTail ?? '').trim().split('\n').at(-1) ?? '';
+    const saying = lastLine === '' ? '' : `; it printed: ${lastLine.slice(0, 500)}`;
+    throw new LockstepError('SANDBOX_UNAVAILABLE', `${failed.failure.message}${saying}`, {
+      hint: failed.failure.hint ?? 'Look at what the sandbox printed.',
+    });
+  }
+}

@@ -1,0 +1,83 @@
+import type { Phase, SandboxUsage } from '../../schemas/result.ts';
+import type { SandboxLimits, SandboxName } from '../../schemas/sandbox.ts';
+import type { Cgroups } from './cgroup.ts';
+import type { FunctionRoot } from './function-root.ts';
+import type { Slot, SlotKind } from './network.ts';
+
+/** What a driver may use while it serves a run. All of it lives in the runner's own namespaces. */
+export interface DriverContext {
+  /** Id of the device; part of cgroup names. */
+  readonly deviceId: string;
+  /** A folder on a private tmpfs: gone with the runner, whatever ends it. */
+  readonly scratchFolder: string;
+  /** Folder of kernel and modules for microVM guests. Absent if none was published. */
+  readonly guestKernelFolder?: string;
+  /** Cgroups of this device. */
+  readonly cgroups: Cgroups;
+}
+
+/** One sandbox to create. */
+export interface SandboxSpec {
+  /** Unique within the device, an identifier. */
+  readonly id: string;
+  readonly functionRoot: FunctionRoot;
+  readonly limits: SandboxLimits;
+  /** The network namespace and addresses that the sandbox gets. */
+  readonly slot: Slot;
+  /** Port of the ready listener on the slot's gateway address. */
+  readonly readyPort: number;
+}
+
+/** What the runner is told while a sandbox lives. Stamps are CLOCK_MONOTONIC, ns. */
+export interface SandboxObserver {
+  /** A marker of the function or the guest arrived on the sandbox's output. */
+  onPhase(phase: Phase, atMonoNs: bigint): void;
+  /** The sandbox ended by itself. */
+  onExit(description: string): void;
+}
+
+/** How a sandbox ended up after {@link Sandbox.remove}: what could not be removed, if anything. */
+export interface RemovalReport {
+  readonly leftovers: readonly string[];
+}
+
+/** A sandbox that was created (nothing of it runs the function yet) and can be started once. */
+export interface Sandbox {
+  /**
+   * Releases the pre-spawned command. Returns the stamp taken just before; the timed part begins
+   * here and does nothing but write one byte to the gate.
+   */
+  start(): bigint;
+  /** Resource use, read from the sandbox's cgroup. */
+  readUsage(): SandboxUsage;
+  /** Ids of the sandbox's processes in the runner's pid namespace. */
+  processIds(): number[];
+  /** The end of what the sandbox printed, at most 16 KiB. */
+  logTail(): string;
+  /** Asks the function to end, and waits; the sandbox may still have to be removed. */
+  stop(timeoutMs: number): Promise<void>;
+  /** Ends it at once. */
+  kill(): Promise<void>;
+  /** Removes every trace: processes, cgroup, mounts, files. Safe to call at any time, and twice. */
+  remove(): Promise<RemovalReport>;
+}
+
+/** A kind of isolation. One instance serves one runner; see `docs` beside each driver. */
+export interface SandboxDriver {
+  readonly name: SandboxName;
+  /** The kind of network slot that its sandboxes need. */
+  readonly slotKind: SlotKind;
+  /**
+   * Finds the runtime and what it runs on. Starting a sandbox to prove that it works is the
+   * caller's part, the same for every driver.
+   *
+   * @throws LockstepError SANDBOX_UNAVAILABLE or TOOL_MISSING with the remedy as its hint.
+   */
+  detect(context: DriverContext): Promise<Record<string, string>>;
+  /**
+   * Does all that is not timed: files, cgroup, the gated child.
+   *
+   * @throws LockstepError IMAGE_INVALID if the function does not fit this kind of sandbox.
+   */
+  create(context: DriverContext, spec: SandboxSpec, observer: SandboxObserver): Promise<Sandbox>;
+}

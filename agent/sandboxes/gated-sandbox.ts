@@ -1,0 +1,152 @@
+import { LockstepError, errorMessageOf } from '../../schemas/errors.ts';
+import type { SandboxUsage } from '../../schemas/result.ts';
+import type { Cgroups } from './cgroup.ts';
+import type { RemovalReport, Sandbox, SandboxObserver } from './driver.ts';
+import type { Gate, GateExit } from './gate.ts';
+import { sessionProcessIds } from './session.ts';
+
+/** What a driver adds to a gated command to make a sandbox of it. */
+export interface SandboxParts {
+  readonly id: string;
+  readonly gate: Gate;
+  readonly cgroups: Cgroups;
+  readonly observer: SandboxObserver;
+  /**
+   * What the command's own process is: the sandbox itself, or a runtime's command that ends when
+   * the sandbox runs.
+   */
+  readonly commandIs: 'sandbox' | 'launcher';
+  /** Asks the function to end; not called after the sandbox has ended. */
+  readonly requestStop: () => Promise<void>;
+  /** Removes what the driver and its runtime made beside processes and cgroup. */
+  readonly dispose: () => Promise<void>;
+}
+
+const CLOSE_TIMEOUT_MS = 100;
+
+/** The life of a sandbox from its gate to its removal, the same for every kind. */
+export class GatedSandbox implements Sandbox {
+  readonly #parts: SandboxParts;
+  readonly #ended = Promise.withResolvers<undefined>();
+  #isEnding = false;
+  #removal: Promise<RemovalReport> | undefined;
+
+  constructor(parts: SandboxParts) {
+    this.#parts = parts;
+    void this.#watchEnd();
+  }
+
+  start(): bigint {
+    return this.#parts.gate.open();
+  }
+
+  readUsage(): SandboxUsage {
+    return this.#parts.cgroups.readUsage(this.#parts.id);
+  }
+
+  processIds(): number[] {
+    const { cgroups, gate, id } = this.#parts;
+    return cgroups.mode === 'none' ? sessionProcessIds(gate.processId) : cgroups.processIds(id);
+  }
+
+  logTail(): string {
+    return this.#parts.gate.tail();
+  }
+
+  async stop(timeoutMs: number): Promise<void> {
+    this.#isEnding = true;
+    const timer = Promise.withResolvers<undefined>();
+    const timeout = setTimeout(() => {
+      timer.resolve(undefined);
+    }, timeoutMs);
+    try {
+      await this.#parts.requestStop();
+      await Promise.race([this.#ended.promise, timer.promise]);
+    } finally {
+      clearTimeout(timeout);
+    }
+  }
+
+  async kill(): Promise<void> {
+    this.#isEnding = true;
+    await this.#killAll();
+  }
+
+  remove(): Promise<RemovalReport> {
+    this.#isEnding = true;
+    this.#removal ??= this.#remove();
+    return this.#removal;
+  }
+
+  async #killAll(): Promise<string[]> {
+    const { cgroups, gate, id } = this.#parts;
+    gate.kill();
+    let alive = await cgroups.killAll(id);
+    if (cgroups.mode === 'none') {
+      alive = sessionProcessIds(gate.processId);
+      for (const processId of alive) killProcess(processId);
+      alive = [];
+    }
+    return alive.map((processId) => `process ${processId} of ${id}`);
+  }
+
+  async #remove(): Promise<RemovalReport> {
+    const { cgroups, dispose, gate, id } = this.#parts;
+    const leftovers: string[] = await this.#killAll();
+    try {
+      await dispose();
+    } catch (error) {
+      leftovers.push(`${id}: ${errorMessageOf(error)}`);
+    }
+    // The runtime's command may have started something between the first look and its own end.
+    leftovers.push(...(await this.#killAll()));
+    leftovers.push(...(await cgroups.remove(id)));
+    if (!(await settlesWithin(gate.exited, 1_000))) leftovers.push(`process ${gate.processId}`);
+    await settlesWithin(gate.closed, CLOSE_TIMEOUT_MS);
+    gate.destroy();
+    return { leftovers };
+  }
+
+  async #watchEnd(): Promise<void> {
+    const { commandIs, gate } = this.#parts;
+    const exit = await gate.exited;
+    const launched = commandIs === 'launcher' && exit.code === 0;
+    if (launched) await gate.closed;
+    // The last lines belong to the log, but a process that was left behind may hold the pipe.
+    else await settlesWithin(gate.closed, CLOSE_TIMEOUT_MS);
+    this.#ended.resolve(undefined);
+    if (this.#isEnding) return;
+    this.#parts.observer.onExit(launched ? 'the container ended' : describeExit(exit));
+  }
+}
+
+/** The end of a process in words. */
+export function describeExit(exit: GateExit): string {
+  if (exit.signal !== null) return `signal ${exit.signal}`;
+  return exit.code === null ? 'it could not be started' : `exit code ${exit.code}`;
+}
+
+async function settlesWithin(promise: Promise<unknown>, timeoutMs: number): Promise<boolean> {
+  const { promise: late, resolve } = Promise.withResolvers<boolean>();
+  const timer = setTimeout(resolve, timeoutMs, false);
+  try {
+    return await Promise.race([promise.then(() => true), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function killProcess(id: number): void {
+  try {
+    process.kill(id, 'SIGKILL');
+  } catch {
+    // It ended by itself in between.
+  }
+}
+
+/** The error of a driver that could not create a sandbox, with its parts removed in reverse. */
+export async function undo(steps: (() => Promise<unknown>)[], cause: unknown): Promise<never> {
+  for (const step of steps.toReversed()) await step().catch(() => undefined);
+  if (cause instanceof LockstepError) throw cause;
+  throw new LockstepError('SANDBOX_FAILED', errorMessageOf(cause), { cause });
+}

@@ -1,0 +1,148 @@
+import { mkdir, open, readFile, readdir, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { LockstepError } from '../../schemas/errors.ts';
+import type { FunctionRoot } from './function-root.ts';
+import { functionBinary } from './function-root.ts';
+import { writeInitramfs } from './initramfs.ts';
+import type { InitramfsEntry } from './initramfs.ts';
+
+/** The kernel of all microVM guests of a runner. */
+export interface GuestKernel {
+  readonly kernelFile: string;
+  /** What the kernel calls itself, e.g. `6.1.0-50-cloud-amd64`. */
+  readonly version: string;
+  /** Kernel modules, in the order to load them. */
+  readonly moduleFiles: readonly string[];
+}
+
+/** Path of the function in a guest. */
+export const GUEST_FUNCTION = '/function';
+
+/**
+ * Looks for the kernel in the folder of its artefact.
+ *
+ * @throws LockstepError SANDBOX_UNAVAILABLE if there is none.
+ */
+export async function findGuestKernel(folder: string | undefined): Promise<GuestKernel> {
+  const hint = 'build and publish the artefact guest-kernel; see `lockstep doctor`';
+  if (folder === undefined) {
+    throw new LockstepError('SANDBOX_UNAVAILABLE', 'there is no kernel for microVM guests', {
+      hint,
+    });
+  }
+  for (const name of ['vmlinux', 'vmlinuz']) {
+    const kernelFile = join(folder, name);
+    const version = await readKernelVersion(kernelFile);
+    if (version === undefined) continue;
+    const modules = await readdir(join(folder, 'modules')).catch(() => []);
+    return {
+      kernelFile,
+      version,
+      moduleFiles: modules
+        .filter((module) => module.endsWith('.ko'))
+        .sort()
+        .map((module) => join(folder, 'modules', module)),
+    };
+  }
+  throw new LockstepError('SANDBOX_UNAVAILABLE', `${folder} has no vmlinux and no vmlinuz`, {
+    hint,
+  });
+}
+
+const VERSION_CHUNK_BYTES = 4 * 1024 * 1024;
+const VERSION_OVERLAP_BYTES = 256;
+
+// The banner stands somewhere in an uncompressed kernel; a compressed one has the version behind
+// its boot header, without the words in front.
+async function readKernelVersion(file: string): Promise<string | undefined> {
+  const handle = await open(file).catch(() => undefined);
+  if (handle === undefined) return undefined;
+  try {
+    const chunk = Buffer.alloc(VERSION_CHUNK_BYTES);
+    for (let position = 0; ; position += VERSION_CHUNK_BYTES - VERSION_OVERLAP_BYTES) {
+      const { bytesRead } = await handle.read(chunk, 0, chunk.length, position);
+      const text = chunk.toString('latin1', 0, bytesRead);
+      const match = /(?:Linux version |\0)(\d+\.\d+\.\d+[\w.+-]*) \(/.exec(text);
+      if (match?.[1] !== undefined) return match[1];
+      if (bytesRead < chunk.length) return 'unknown';
+    }
+  } finally {
+    await handle.close();
+  }
+}
+
+// What every guest has in it: the kernel opens the console before it starts the first program.
+const BASE: readonly InitramfsEntry[] = [
+  { kind: 'folder', path: '/dev' },
+  { kind: 'characterDevice', path: '/dev/console', major: 5, minor: 1 },
+  { kind: 'folder', path: '/proc' },
+  { kind: 'folder', path: '/sys' },
+  { kind: 'folder', path: '/tmp' },
+];
+
+/** The initial RAM file systems of a runner's guests; each is written once and then kept. */
+export class GuestImages {
+  readonly #folder: string;
+  readonly #files = new Map<string, Promise<string>>();
+
+  /** @param folder where to keep them; on the runner's private tmpfs. */
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  /**
+   * The file with a function and the kernel's modules.
+   *
+   * @throws LockstepError IMAGE_INVALID if the function needs more than one file.
+   */
+  async forFunction(functionRoot: FunctionRoot, kernel: GuestKernel): Promise<string> {
+    const { manifest, digest } = functionRoot;
+    if (!manifest.staticBinary) {
+      throw new LockstepError(
+        'IMAGE_INVALID',
+        `function ${manifest.name} is not a single static program, which a microVM needs`,
+        { hint: 'measure it in other sandboxes, or build it as a static program' },
+      );
+    }
+    return this.#keep(digest.replace(/^sha256:/, ''), async () => {
+      const modules = await Promise.all(
+        kernel.moduleFiles.map(async (file, index) => moduleEntry(await readFile(file), index)),
+      );
+      const content = await readFile(functionBinary(functionRoot));
+      const folder: InitramfsEntry = { kind: 'folder', path: '/modules' };
+      return [...BASE, folder, ...modules, programEntry(GUEST_FUNCTION, content)];
+    });
+  }
+
+  /** The file with nothing but this program in it. */
+  async forProgram(path: string, content: Uint8Array): Promise<string> {
+    return this.#keep('probe', () => Promise.resolve([...BASE, programEntry(path, content)]));
+  }
+
+  #keep(name: string, entries: () => Promise<InitramfsEntry[]>): Promise<string> {
+    const known = this.#files.get(name);
+    if (known !== undefined) return known;
+    const file = this.#write(name, entries);
+    this.#files.set(name, file);
+    // A failure is for who asked; the next one may have more luck.
+    file.catch(() => this.#files.delete(name));
+    return file;
+  }
+
+  async #write(name: string, entries: () => Promise<InitramfsEntry[]>): Promise<string> {
+    const file = join(this.#folder, `${name}.cpio`);
+    await mkdir(this.#folder, { recursive: true });
+    await writeFile(`${file}.part`, writeInitramfs(await entries()));
+    await rename(`${file}.part`, file);
+    return file;
+  }
+}
+
+function moduleEntry(content: Uint8Array, index: number): InitramfsEntry {
+  const path = `/modules/${String(index).padStart(2, '0')}.ko`;
+  return { kind: 'file', path, executable: false, content };
+}
+
+function programEntry(path: string, content: Uint8Array): InitramfsEntry {
+  return { kind: 'file', path, executable: true, content };
+}

@@ -1,0 +1,57 @@
+import type {
+  DriverContext,
+  Sandbox,
+  SandboxDriver,
+  SandboxObserver,
+  SandboxSpec,
+} from './driver.ts';
+import { assertRunnable, functionCommandLine } from './function-root.ts';
+import { Gate } from './gate.ts';
+import { GatedSandbox, undo } from './gated-sandbox.ts';
+
+/**
+ * No isolation but a network namespace and a cgroup: the baseline that the other kinds are compared
+ * with. The function sees the device's own file system.
+ */
+export const processDriver: SandboxDriver = {
+  name: 'process',
+  slotKind: 'veth',
+  detect: (context) =>
+    Promise.resolve({ cgroups: context.cgroups.mode, architecture: process.arch }),
+  create,
+};
+
+async function create(
+  context: DriverContext,
+  spec: SandboxSpec,
+  observer: SandboxObserver,
+): Promise<Sandbox> {
+  const { cgroups } = context;
+  const { id, functionRoot, slot } = spec;
+  await assertRunnable(functionRoot);
+  try {
+    await cgroups.create(id, spec.limits);
+    const gate = await Gate.create({
+      command: functionCommandLine(spec, functionRoot.folder),
+      joinFiles: cgroups.joinFiles(id),
+      ...(slot.netnsPath === undefined ? {} : { netnsPath: slot.netnsPath }),
+      onPhase: (phase, atMonoNs) => {
+        observer.onPhase(phase, atMonoNs);
+      },
+    });
+    return new GatedSandbox({
+      id,
+      gate,
+      cgroups,
+      observer,
+      commandIs: 'sandbox',
+      requestStop: () => {
+        gate.kill('SIGTERM');
+        return Promise.resolve();
+      },
+      dispose: () => Promise.resolve(),
+    });
+  } catch (error) {
+    return undo([() => cgroups.remove(id), () => cgroups.killAll(id)], error);
+  }
+}

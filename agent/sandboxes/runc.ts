@@ -1,0 +1,27 @@
+import { LockstepError } from '../../schemas/errors.ts';
+import { runCommand } from './command.ts';
+import type { DriverContext, SandboxDriver } from './driver.ts';
+import { createContainer, stateFolder } from './oci-container.ts';
+
+/** A container: namespaces and a cgroup, made by runc from an OCI bundle, without a daemon. */
+export const runcDriver: SandboxDriver = {
+  name: 'runc',
+  slotKind: 'veth',
+  detect,
+  create: (context, spec, observer) =>
+    createContainer(context, spec, observer, ['runc', '--root', stateFolder(context, 'runc')]),
+};
+
+async function detect(context: DriverContext): Promise<Record<string, string>> {
+  let text: string;
+  try {
+    text = (await runCommand(['runc', '--version'])).stdout;
+  } catch (cause) {
+    throw new LockstepError('TOOL_MISSING', 'runc is not installed or does not run', {
+      cause,
+      hint: 'apt-get install runc',
+    });
+  }
+  const version = /^runc version (\S+)/m.exec(text)?.[1] ?? 'unknown';
+  return { version, cgroups: context.cgroups.mode };
+}

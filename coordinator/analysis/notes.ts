@@ -1,0 +1,183 @@
+import { isEnded } from '../../schemas/run.ts';
+import type { Run } from '../../schemas/run.ts';
+import { conditionNotes } from './condition-notes.ts';
+import { distributionNotes } from './distribution-notes.ts';
+import type { MeasuredResult } from './measured-result.ts';
+import { counted, information, warning } from './note.ts';
+import type { NoteSources } from './note.ts';
+import type { Note, RunSummary } from './run-summary.ts';
+
+/** What a reader must know to judge the figures: first how complete they are, then how sound. */
+export function notesOf(sources: NoteSources): Note[] {
+  return [
+    ...completenessNotes(sources),
+    ...outcomeNotes(sources),
+    ...conditionNotes(sources),
+    ...distributionNotes(sources.summary),
+    ...recordNotes(sources.summary),
+  ];
+}
+
+const STATE_TEXTS: Readonly<Record<Run['state'], string>> = {
+  queued: 'is queued',
+  preparing: 'is being prepared',
+  running: 'still goes on',
+  completed: 'is completed',
+  cancelled: 'was cancelled',
+  failed: 'failed',
+  interrupted: 'was interrupted',
+};
+
+function completenessNotes({ run, plan, measured, summary }: NoteSources): Note[] {
+  const notes: Note[] = [];
+  const { planned, done, stoodDown } = summary.trials;
+  if (run.state !== 'completed') {
+    const why = run.failure === undefined ? '' : ` (${run.failure.code}: ${run.failure.message})`;
+    const remedy = isEnded(run.state)
+      ? (run.failure?.hint ?? 'Run the experiment again for complete blocks.')
+      : 'Wait until the run has ended.';
+    notes.push(
+      warning(
+        'run-not-completed',
+        `The run ${STATE_TEXTS[run.state]}${why}: ${done} of ${counted(planned, 'planned trial')} were done.`,
+        remedy,
+      ),
+    );
+  }
+  if (measured.length === 0) {
+    notes.push(
+      warning('no-results', 'No result was recorded.', 'See why the run ended, and run it again.'),
+    );
+  }
+  if (stoodDown > 0) {
+    notes.push(
+      warning(
+        'trials-stood-down',
+        `${counted(stoodDown, 'trial')} stood down: called off before any device was done.`,
+        'See the reasons below; free the devices that declined, or use gang: available.',
+      ),
+    );
+  }
+  const missing = missingResults(run, measured);
+  if (missing > 0) {
+    notes.push(
+      warning(
+        'results-missing',
+        `${counted(missing, 'result')} of trials that were done did not arrive.`,
+        'Start the agents again: what they measured waits in their outboxes.',
+      ),
+    );
+  }
+  if (plan.skipped.length > 0) {
+    const cells = new Set(plan.skipped.map(({ cell }) => cell.id));
+    notes.push(
+      warning(
+        'skipped-cells',
+        `${counted(cells.size, 'cell')} could not be measured: ${[...cells].join(', ')}.`,
+        'See the reason and the remedy of each skipped cell.',
+      ),
+    );
+  }
+  return notes;
+}
+
+/** Devices that said nothing, and of which nothing was said, in trials that others report. */
+function missingResults(run: Run, measured: readonly MeasuredResult[]): number {
+  if (!isEnded(run.state)) return 0;
+  const reported = new Map<string, Set<string>>();
+  for (const { result } of measured) {
+    const devices = reported.get(result.trialId) ?? new Set();
+    reported.set(result.trialId, devices.add(result.deviceId));
+  }
+  const deviceIds = run.devices.map(({ presence }) => presence.deviceId);
+  let missing = 0;
+  for (const devices of reported.values()) {
+    missing += deviceIds.filter((deviceId) => !devices.has(deviceId)).length;
+  }
+  return missing;
+}
+
+function outcomeNotes({ measured, summary }: NoteSources): Note[] {
+  const notes: Note[] = [];
+  const count = (kind: MeasuredResult['outcome']): number =>
+    measured.filter(({ outcome }) => outcome === kind).length;
+  const [failed, invalid, unmeasured] = [count('failed'), count('invalid'), count('unmeasured')];
+  const attempts = summary.cells.reduce((sum, cell) => sum + cell.attempts, 0);
+  if (failed > 0) {
+    notes.push(
+      warning(
+        'failed-results',
+        `${failed} of ${counted(attempts, 'result')} failed; they have no latency, and count ` +
+          'as failures.',
+        'See the reason, the phase and the log of each.',
+      ),
+    );
+  }
+  if (invalid > 0) {
+    const marks = measured
+      .filter(({ outcome }) => outcome === 'invalid')
+      .flatMap(({ result }) => result.invalid.map(({ code }) => code));
+    notes.push(
+      warning(
+        'invalid-results',
+        `${invalid} of ${counted(attempts, 'result')} are invalid ` +
+          `(${[...new Set(marks)].toSorted().join(', ')}); kept, shown, and left out of the latency.`,
+        'Quieten the devices that are marked, or widen the budget if the question allows it.',
+      ),
+    );
+  }
+  if (unmeasured > 0) {
+    notes.push(
+      warning(
+        'unmeasured-results',
+        `${counted(unmeasured, 'valid result')} lack a stamp that the latency needs.`,
+        'See which phases are absent; the sandbox may not show them.',
+      ),
+    );
+  }
+  return notes;
+}
+
+function recordNotes({ results }: Omit<RunSummary, 'notes'>): Note[] {
+  const notes: Note[] = [];
+  if (results.duplicates > 0) {
+    notes.push(
+      information(
+        'duplicates-dropped',
+        `${counted(results.duplicates, 'exact copy').replace('copys', 'copies')} of results ` +
+          'dropped.',
+        'Nothing: a result may be delivered twice, and counts once.',
+      ),
+    );
+  }
+  if (results.superseded > 0) {
+    notes.push(
+      information(
+        'superseded-results',
+        `${counted(results.superseded, 'result')} that the coordinator wrote in place of a lost ` +
+          "device gave way to the device's own.",
+        "Nothing: the device's word is better.",
+      ),
+    );
+  }
+  if (results.conflicting > 0) {
+    notes.push(
+      warning(
+        'conflicting-results',
+        `${counted(results.conflicting, 'result')} differ from another under the same key and ` +
+          'were left out.',
+        'Two agents may share one identity; look at results.ndjson and at lockstep devices.',
+      ),
+    );
+  }
+  if (results.foreign > 0) {
+    notes.push(
+      warning(
+        'foreign-results',
+        `${counted(results.foreign, 'result')} of other runs were left out.`,
+        'Look at results.ndjson: files of two runs may have been mixed.',
+      ),
+    );
+  }
+  return notes;
+}

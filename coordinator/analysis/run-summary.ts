@@ -1,0 +1,223 @@
+import type { Cell, InvalidMark, Phase } from '../../schemas/result.ts';
+import type { RunState } from '../../schemas/run.ts';
+
+/** The version of the shape of {@link RunSummary}; it rises when a field changes its meaning. */
+export const SUMMARY_VERSION = 1;
+
+/** An interval and the probability with which its method covers the true value. */
+export interface Interval {
+  readonly lower: number;
+  readonly upper: number;
+  /** Exact coverage of an order-statistic interval; the nominal one otherwise. 0 to 1. */
+  readonly coverage: number;
+}
+
+/**
+ * Some durations in figures. All in ns as numbers: durations stay far below 2^53, and quantiles
+ * need fractions.
+ */
+export interface DurationStatistics {
+  /** How many values the figures rest on. */
+  readonly n: number;
+  readonly minNs: number;
+  readonly medianNs: number;
+  readonly p95Ns: number;
+  readonly maxNs: number;
+  /** Absent if n is too small for a coverage of 95 %. */
+  readonly medianInterval?: Interval;
+}
+
+/** The name of an interval between two phases of one sandbox. */
+export type SpanName =
+  | 'request-spawn'
+  | 'spawn-guestEntry'
+  | 'guestEntry-appMain'
+  | 'spawn-appMain'
+  | 'appMain-ready'
+  | 'ready-firstByte'
+  | 'firstByte-lastByte'
+  | 'teardown';
+
+/** The median of one span over the units of a cell. */
+export interface SpanMedian {
+  readonly span: SpanName;
+  readonly from: Phase;
+  readonly to: Phase;
+  /** Units that saw both ends. */
+  readonly n: number;
+  readonly medianNs: number;
+}
+
+/** One value of a cell: one trial on one host, the median over the agents that share the host. */
+export interface Unit {
+  readonly trialId: string;
+  readonly attempt: number;
+  readonly host: string;
+  /** Place of the trial in the plan. Absent if the plan does not know the trial. */
+  readonly position?: number;
+  /** How many agents of the host gave a value. */
+  readonly devices: number;
+  readonly valueNs: number;
+}
+
+/** What was measured in one cell. attempts = kept + failures + invalid + unmeasured. */
+export interface CellSummary {
+  readonly cell: Cell;
+  /** Results of trials that were tried, one per device; without those stood down. */
+  readonly attempts: number;
+  /** Results that are valid and carry the cell's latency. */
+  readonly kept: number;
+  readonly failures: number;
+  /** The failures by their code; tells what the sandbox did from what the fleet did. */
+  readonly failureCodes: Readonly<Record<string, number>>;
+  /** Results that succeeded, but carry a mark; kept, and left out of the latency. */
+  readonly invalid: number;
+  /** Results that succeeded and are valid, but lack a stamp that the latency needs. */
+  readonly unmeasured: number;
+  /** Results of trials that were called off before they could end; no attempts. */
+  readonly stoodDown: number;
+  /** Failures among attempts, 0 to 1. Absent without attempts. */
+  readonly failureRate?: number;
+  /** Wilson's interval of the failure rate, by trials on hosts. Absent without attempts. */
+  readonly failureInterval?: Interval;
+  /** Sandboxes that failed, over all attempts; and sandboxes reported. */
+  readonly instancesFailed: number;
+  readonly instancesReported: number;
+  /** The latency by units: time to first byte, or the makespan of a burst. Absent without one. */
+  readonly latency?: DurationStatistics;
+  /** Of a burst: median over units of the median and the p95 of the sandboxes' own times, ns. */
+  readonly instanceMedianNs?: number;
+  readonly instanceP95Ns?: number;
+  readonly spans: readonly SpanMedian[];
+  readonly units: readonly Unit[];
+}
+
+/** Agents on one machine and boot: one host, however many devices it shows as. */
+export interface HostSummary {
+  /** `host-1` and on, by the first device id. */
+  readonly host: string;
+  readonly deviceIds: readonly string[];
+}
+
+/** The largest clock bound that a device reported. */
+export interface DeviceClock {
+  readonly deviceId: string;
+  readonly boundMaxNs: number;
+}
+
+/** How the devices of one trial started together. */
+export interface TrialStart {
+  readonly trialId: string;
+  readonly attempt: number;
+  readonly position?: number;
+  readonly devices: number;
+  /** Latest minus earliest start in fleet time, ns. */
+  readonly spreadNs: number;
+  /** The sum of the two largest bounds in the trial: the limit of the spread's error, ns. */
+  readonly boundNs: number;
+  /** The same on the clock that all devices share, without offsets. Absent if they share none. */
+  readonly sharedClockSpreadNs?: number;
+}
+
+/** Where one device's start of one trial fell. */
+export interface StartPoint {
+  readonly trialId: string;
+  readonly attempt: number;
+  readonly position?: number;
+  readonly deviceId: string;
+  readonly latenessNs: number;
+  /** Absent if the device had no estimate. */
+  readonly boundNs?: number;
+}
+
+/** How well the run's trials started together. */
+export interface StartSummary {
+  readonly trials: readonly TrialStart[];
+  readonly points: readonly StartPoint[];
+  /** Absent if no trial started on two devices or more. */
+  readonly spread?: DurationStatistics;
+  /** Spread on a clock that all devices of a trial share. Absent if there is none. */
+  readonly sharedClockSpread?: DurationStatistics;
+  /** Absent if nothing started. */
+  readonly lateness?: DurationStatistics;
+  readonly clocks: readonly DeviceClock[];
+  /** The largest bound of one device, ns. Absent without a clock estimate. */
+  readonly boundMaxNs?: number;
+  /** Sum of the two largest devices' bounds, ns. Absent with fewer than two devices. */
+  readonly pairBoundNs?: number;
+}
+
+/** A result that failed, is invalid, lacks its latency or was stood down; shown one by one. */
+export interface Exception {
+  readonly kind: 'failed' | 'invalid' | 'unmeasured' | 'stood-down';
+  readonly trialId: string;
+  readonly attempt: number;
+  readonly position?: number;
+  readonly deviceId: string;
+  readonly cellId: string;
+  readonly marks: readonly InvalidMark[];
+}
+
+/** What a note is about. */
+export type NoteCode =
+  | 'run-not-completed'
+  | 'no-results'
+  | 'results-missing'
+  | 'trials-stood-down'
+  | 'skipped-cells'
+  | 'co-located'
+  | 'hosts-pooled'
+  | 'too-few-repetitions'
+  | 'failed-results'
+  | 'invalid-results'
+  | 'unmeasured-results'
+  | 'duplicates-dropped'
+  | 'conflicting-results'
+  | 'superseded-results'
+  | 'foreign-results'
+  | 'mixed-conditions'
+  | 'fixed-order'
+  | 'outliers'
+  | 'drift'
+  | 'spread-unknown';
+
+/** Something that a reader must know to judge the figures, with what to do about it. */
+export interface Note {
+  readonly code: NoteCode;
+  readonly level: 'information' | 'warning';
+  /** What was seen, with numbers. */
+  readonly message: string;
+  /** What to do next. */
+  readonly remedy: string;
+}
+
+/** The results of a run in figures. */
+export interface RunSummary {
+  readonly summaryVersion: typeof SUMMARY_VERSION;
+  readonly runId: string;
+  readonly experiment: string;
+  readonly question: string;
+  readonly state: RunState;
+  /** What `latency` is: time to first byte of a cold start, or the makespan of a burst. */
+  readonly metric: 'cold-start' | 'makespan';
+  readonly trials: { readonly planned: number; readonly done: number; readonly stoodDown: number };
+  readonly results: {
+    /** Lines that were read. */
+    readonly read: number;
+    /** Distinct results. */
+    readonly distinct: number;
+    /** Exact copies that were dropped. */
+    readonly duplicates: number;
+    /** Results of the coordinator that gave way to the device's own. */
+    readonly superseded: number;
+    /** Results under one key that differ; one of them was kept. */
+    readonly conflicting: number;
+    /** Results of another run, left out. */
+    readonly foreign: number;
+  };
+  readonly hosts: readonly HostSummary[];
+  readonly cells: readonly CellSummary[];
+  readonly start: StartSummary;
+  readonly exceptions: readonly Exception[];
+  readonly notes: readonly Note[];
+}

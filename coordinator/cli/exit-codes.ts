@@ -1,0 +1,32 @@
+import type { ErrorCode } from '../../schemas/errors.ts';
+
+/** Exit codes of the command line; the README has the same table. */
+export const EXIT_CODES = {
+  /** Done. */
+  ok: 0,
+  /** Something failed that no other code names. */
+  failed: 1,
+  /** Wrong command line or experiment file. */
+  usage: 2,
+  /** The coordinator or the NATS server could not be reached, or refused. */
+  unreachable: 4,
+  /** The run ended, but not as completed. */
+  runFailed: 5,
+  /** A bug in Lockstep. */
+  bug: 70,
+  /** Ended by Ctrl-C: 128 + SIGINT. */
+  interrupted: 130,
+} as const;
+
+const CODES: Partial<Record<ErrorCode, number>> = {
+  USAGE: EXIT_CODES.usage,
+  EXPERIMENT_INVALID: EXIT_CODES.usage,
+  BUS_UNAVAILABLE: EXIT_CODES.unreachable,
+  BUS_DENIED: EXIT_CODES.unreachable,
+  INTERNAL: EXIT_CODES.bug,
+};
+
+/** The exit code for a failure. */
+export function exitCodeOf(code: ErrorCode): number {
+  return CODES[code] ?? EXIT_CODES.failed;
+}

@@ -1,0 +1,183 @@
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import { ArtefactCache } from '../../bus/artefact-cache.ts';
+import { connectBus } from '../../bus/connection.ts';
+import type { Bus } from '../../bus/bus.ts';
+import { readCredentialFile } from '../../bus/credential-file.ts';
+import {
+  ensureCredentials,
+  ensureTrust,
+} from '../../provisioning/nats/credentials.ts';
+import { findNatsServer } from '../../provisioning/nats/find-server.ts';
+import { startNatsServer } from '../../provisioning/nats/server.ts';
+import { Coordinator } from '../coordinator.ts';
+import { Companion } from './companion.ts';
+import { CHECKOUT_FOLDER } from './home.ts';
+import type { Home } from './home.ts';
+import { lockHome } from './home-lock.ts';
+
+/** What to start on this machine. */
+export interface StackOptions {
+  readonly home: Home;
+  /** Agents to start beside the coordinator. */
+  readonly agents: number;
+  /** Address and port of the embedded server; port 0 takes any free one. */
+  readonly host: string;
+  readonly port: number;
+  /** A server that runs already, with the credentials to use, in place of an embedded one. */
+  readonly external?: { server: string; credentials: string; timekeeperCredentials: string };
+  readonly logger: Logger;
+}
+
+/** What was started. */
+export interface Stack {
+  readonly coordinator: Coordinator;
+  readonly bus: Bus;
+  readonly url: string;
+  /** Device ids of the local agents. */
+  readonly agentIds: readonly string[];
+  /** Resolves, with the reason, if a part that can't be replaced ended by itself. */
+  readonly failed: Promise<string>;
+  /** Ends everything in good order. Safe to call once. */
+  stop(): Promise<void>;
+}
+
+type Undo = () => Promise<void>;
+
+/**
+ * Starts the server (unless one is named), the timekeeper, the coordinator and local agents, in
+ * this order; if one can't be started, those before it are ended again.
+ */
+export async function startStack(options: StackOptions): Promise<Stack> {
+  const undo: Undo[] = [];
+  const stop = async (): Promise<void> => {
+    for (const step of undo.splice(0).reverse()) await step();
+  };
+  try {
+    return await startParts(options, undo, stop);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function startParts(options: StackOptions, undo: Undo[], stop: Undo): Promise<Stack> {
+  const { home, logger } = options;
+  undo.push(await lockHome(home.folder));
+  const failed = Promise.withResolvers<string>();
+  const server = await provideServer(options, undo, failed.resolve);
+  undo.push(startTimekeeper(options, server));
+  const bus = await connectBus({
+    servers: server.url,
+    credentials: await readCredentialFile(server.coordinatorCredentials),
+    name: 'coordinator',
+    user: 'coordinator',
+    logger,
+  });
+  undo.push(() => bus.close());
+  const coordinator = await Coordinator.start({
+    bus,
+    dataFolder: home.folder,
+    cache: new ArtefactCache(home.cacheFolder),
+    logger,
+  });
+  undo.push(() => coordinator.stop());
+  await writeContext(home, server.url, undo);
+  const agents = await startAgents(options, server.url);
+  // Agents end before the coordinator, which still takes their last results.
+  undo.push(async () => {
+    await Promise.all(agents.map(({ companion }) => companion.stop()));
+  });
+  undo.push(() => coordinator.cancelAll());
+  const agentIds = agents.map(({ deviceId }) => deviceId);
+  return { coordinator, bus, url: server.url, agentIds, failed: failed.promise, stop };
+}
+
+interface ProvidedServer {
+  readonly url: string;
+  readonly coordinatorCredentials: string;
+  readonly timekeeperCredentials: string;
+}
+
+async function provideServer(
+  options: StackOptions,
+  undo: Undo[],
+  onEnd: (reason: string) => void,
+): Promise<ProvidedServer> {
+  const { home, external, host, port, logger } = options;
+  if (external !== undefined) {
+    return {
+      url: external.server,
+      coordinatorCredentials: external.credentials,
+      timekeeperCredentials: external.timekeeperCredentials,
+    };
+  }
+  const trust = await ensureTrust(join(home.natsFolder, 'trust'));
+  const binary = await findNatsServer(CHECKOUT_FOLDER);
+  const folder = join(home.natsFolder, 'server');
+  const server = await startNatsServer({ binary, folder, trust, host, port, logger });
+  undo.push(() => server.stop());
+  void server.exited.then(({ code, signal, logTail }) => {
+    onEnd(`nats-server ended (${signal ?? `code ${code ?? '?'}`}): ${logTail.trim()}`);
+  });
+  for (const role of ['coordinator', 'timekeeper', 'researcher'] as const) {
+    await ensureCredentials(trust, { role, user: role, path: home.credentialFile(role) });
+  }
+  for (const deviceId of localAgentIds(options.agents)) {
+    const path = home.credentialFile(deviceId);
+    await ensureCredentials(trust, { role: 'device', user: deviceId, path });
+  }
+  return {
+    url: server.url,
+    coordinatorCredentials: home.credentialFile('coordinator'),
+    timekeeperCredentials: home.credentialFile('timekeeper'),
+  };
+}
+
+function startTimekeeper(options: StackOptions, server: ProvidedServer): Undo {
+  const companion = new Companion({
+    name: 'timekeeper',
+    entry: join(CHECKOUT_FOLDER, 'coordinator/timekeeper/main.ts'),
+    args: ['--server', server.url, '--creds', server.timekeeperCredentials],
+    logFile: join(options.home.folder, 'logs', 'timekeeper.log'),
+    logger: options.logger,
+  });
+  return () => companion.stop();
+}
+
+async function startAgents(
+  options: StackOptions,
+  url: string,
+): Promise<{ deviceId: string; companion: Companion }[]> {
+  const { home, logger } = options;
+  return localAgentIds(options.agents).map((deviceId) => ({
+    deviceId,
+    companion: new Companion({
+      name: deviceId,
+      entry: join(CHECKOUT_FOLDER, 'agent/main.ts'),
+      args: [
+        ...['--server', url],
+        ...['--creds', home.credentialFile(deviceId)],
+        ...['--data', home.agentFolder(deviceId)],
+        ...['--cache', home.agentsCacheFolder],
+      ],
+      logFile: join(home.folder, 'logs', `${deviceId}.log`),
+      logger,
+    }),
+  }));
+}
+
+function localAgentIds(count: number): string[] {
+  return Array.from({ length: count }, (_, index) => `local-${index + 1}`);
+}
+
+async function writeContext(home: Home, server: string, undo: Undo[]): Promise<void> {
+  const context = {
+    server,
+    credentials: home.credentialFile('researcher'),
+    processId: process.pid,
+  };
+  await writeFile(home.contextFile, `${JSON.stringify(context, null, 2)}\n`);
+  undo.push(() => rm(home.contextFile, { force: true }));
+}

@@ -1,0 +1,262 @@
+import type { Logger } from 'pino';
+import type { ArtefactCache } from '../bus/artefact-cache.ts';
+import { openArtefactStore } from '../bus/artefact-store.ts';
+import type { ArtefactStore } from '../bus/artefact-store.ts';
+import type { Bus, Listening } from '../bus/bus.ts';
+import { consumeDurable } from '../bus/durable-consumer.ts';
+import { openBucket } from '../bus/key-value.ts';
+import { ensureStream, LEDGER, publishDurable, RESULTS } from '../bus/streams.ts';
+import { CONTROLS } from '../schemas/control.ts';
+import { Device } from '../schemas/device.ts';
+import { errorMessageOf } from '../schemas/errors.ts';
+import { decodeMessage } from '../schemas/protocol.ts';
+import { TrialResult } from '../schemas/result.ts';
+import { isEnded, LedgerEvent } from '../schemas/run.ts';
+import type { Run } from '../schemas/run.ts';
+import {
+  controlSubject,
+  DEVICES_BUCKET,
+  ledgerSubject,
+  RECORDER_CONSUMER,
+  RESULTS_STREAM,
+} from '../schemas/subjects.ts';
+import type { SelectableDevice } from './device-selection.ts';
+import { commandDevice } from './device-commands.ts';
+import { Recorder } from './recorder.ts';
+import { Registry } from './registry.ts';
+import { executeRun } from './run-execution.ts';
+import { RunFolder } from './run-folder.ts';
+import { RunJournal } from './run-journal.ts';
+import { RunQueue } from './run-queue.ts';
+import { newRun, propose } from './submission.ts';
+import type { Published, Submission } from './submission.ts';
+
+/** Runs told in one answer, at most: the newest. */
+const RUNS_TOLD_MAX = 100;
+
+/** A device that serves a run nobody knows is told to end it, at most this often, ms. */
+const STRAY_EVERY_MS = 15_000;
+
+/** Where and over what a coordinator works. */
+export interface CoordinatorOptions {
+  readonly bus: Bus;
+  readonly dataFolder: string;
+  readonly cache: ArtefactCache;
+  readonly logger: Logger;
+}
+
+/**
+ * Registry, planner, dispatcher and recorder in one process. It keeps what must not be lost in
+ * JetStream and in the runs' folders, so it may be killed at any time.
+ */
+export class Coordinator {
+  readonly #options: CoordinatorOptions;
+  readonly #registry: Registry;
+  readonly #recorder: Recorder;
+  readonly #queue: RunQueue;
+  readonly #listening: Listening[] = [];
+  readonly #strayAtMs = new Map<string, number>();
+
+  private constructor(
+    options: CoordinatorOptions,
+    parts: { registry: Registry; recorder: Recorder },
+  ) {
+    this.#options = options;
+    this.#registry = parts.registry;
+    this.#recorder = parts.recorder;
+    this.#queue = new RunQueue(
+      (journal, plan, signal) =>
+        executeRun({ ...parts, bus: options.bus }, journal, plan, signal),
+      options.logger,
+    );
+  }
+
+  /**
+   * Sets up streams and buckets, publishes artefacts, ends what an earlier coordinator left, and
+   * serves from then on.
+   */
+  static async start(options: CoordinatorOptions): Promise<Coordinator> {
+    const { bus, logger, dataFolder, cache } = options;
+    await ensureStream(bus, RESULTS);
+    await ensureStream(bus, LEDGER);
+    const devices = await openBucket(bus, { bucket: DEVICES_BUCKET, schema: Device, logger });
+    const store = await openArtefactStore(bus, { create: true, logger });
+    await publishAll(store, cache);
+    const deviceStore = {
+      list: async () => [...(await devices.list()).values()],
+      put: async (deviceId: string, device: Device) => {
+        await devices.put(deviceId, device);
+      },
+    };
+    const { registry, listening } = await Registry.open(bus, deviceStore, logger);
+    const recorder = new Recorder(dataFolder, logger);
+    const coordinator = new Coordinator(options, { registry, recorder });
+    coordinator.#listening.push(listening);
+    await coordinator.#endInterruptedRuns();
+    await coordinator.#serve();
+    return coordinator;
+  }
+
+  /** True if this device is online and waits for a run. */
+  isIdle(deviceId: string): boolean {
+    return (
+      this.#registry.isOnline(deviceId) &&
+      this.#registry.get(deviceId)?.presence.state === 'idle'
+    );
+  }
+
+  /** The devices that the registry knows. */
+  devices(): SelectableDevice[] {
+    return this.#registry
+      .all()
+      .map((device) => ({ ...device, online: this.#registry.isOnline(device.presence.deviceId) }));
+  }
+
+  /** Cancels what waits or goes; what was reported is kept. */
+  async cancelAll(): Promise<void> {
+    await this.#queue.close();
+  }
+
+  /** Cancels what goes, and stops serving. */
+  async stop(): Promise<void> {
+    await this.cancelAll();
+    await Promise.all(this.#listening.map((listening) => listening.close()));
+  }
+
+  async #serve(): Promise<void> {
+    const { bus, logger } = this.#options;
+    this.#listening.push(
+      await consumeDurable(
+        bus,
+        { stream: RESULTS_STREAM, consumer: RECORDER_CONSUMER, logger },
+        async ({ data, subject }) => {
+          const text = new TextDecoder().decode(data);
+          const result = decodeMessage(TrialResult, JSON.parse(text), subject);
+          await this.#recorder.record(result);
+        },
+      ),
+      await bus.respond(controlSubject('submit'), CONTROLS.submit, (request) =>
+        this.#submit(request),
+      ),
+      await bus.respond(controlSubject('plan'), CONTROLS.plan, (request) => this.#plan(request)),
+      await bus.respond(controlSubject('devices'), CONTROLS.devices, () => ({
+        devices: this.devices(),
+      })),
+      await bus.respond(controlSubject('runs'), CONTROLS.runs, async ({ runId }) => ({
+        runs: await this.#runs(runId),
+      })),
+      await bus.respond(controlSubject('cancel'), CONTROLS.cancel, async ({ runId }) => {
+        await this.#queue.cancel(runId);
+        return {};
+      }),
+    );
+    this.#registry.watch(({ deviceId, runId }) => {
+      if (runId !== undefined) this.#endStray(deviceId, runId);
+    });
+  }
+
+  async #submit(submission: Submission): Promise<{ run: Run }> {
+    const { bus, dataFolder, logger } = this.#options;
+    const published = await this.#published();
+    const proposal = propose(submission, this.devices(), published);
+    const deviceIds = proposal.devices.map(({ presence }) => presence.deviceId);
+    const run = newRun(proposal, published, this.#queue.blocking(deviceIds));
+    const folder = RunFolder.of(dataFolder, run.runId);
+    const journal = new RunJournal(run, folder, {
+      bus,
+      logger,
+      append: (event) => this.#appendToLedger(event),
+    });
+    await folder.writeText('experiment.yaml', submission.experimentYaml);
+    await journal.begin(proposal.plan);
+    this.#queue.add(journal, proposal.plan);
+    return { run };
+  }
+
+  async #plan(submission: Submission) {
+    const { plan, devices, choice } = propose(
+      submission,
+      this.devices(),
+      await this.#published(),
+    );
+    return {
+      plan,
+      devices: devices.map(({ presence }) => presence.deviceId),
+      notTaken: choice.notTaken.map(({ deviceId, message }) => ({ deviceId, reason: message })),
+    };
+  }
+
+  async #published(): Promise<Published> {
+    const { cache } = this.#options;
+    const functions: Published['functions'][number][] = [];
+    let guestKernelDigest: string | undefined;
+    for (const [name, digest] of Object.entries(await cache.names())) {
+      const { kind, staticBinary } = await cache.readManifest(digest);
+      if (kind === 'guest-kernel') guestKernelDigest = digest;
+      else functions.push({ name, digest, staticBinary });
+    }
+    return { functions, guestKernelDigest };
+  }
+
+  async #appendToLedger(event: LedgerEvent): Promise<void> {
+    const bytes = new TextEncoder().encode(JSON.stringify(LedgerEvent.encode(event)));
+    const id = `${event.runId}/${event.event}/${process.hrtime.bigint()}`;
+    await publishDurable(this.#options.bus, ledgerSubject(event.runId), bytes, { id });
+  }
+
+  async #runs(runId: string | undefined): Promise<Run[]> {
+    const { dataFolder, logger } = this.#options;
+    const going = this.#queue.runs;
+    const wanted = runId === undefined ? await RunFolder.list(dataFolder) : [runId];
+    const runs: Run[] = [];
+    for (const id of wanted.slice(0, RUNS_TOLD_MAX)) {
+      const live = going.find((run) => run.runId === id);
+      try {
+        runs.push(live ?? (await RunFolder.of(dataFolder, id).readRun()));
+      } catch (error) {
+        if (runId !== undefined) throw error;
+        logger.warn({ runId: id, reason: errorMessageOf(error) }, 'run folder is not readable');
+      }
+    }
+    return runs;
+  }
+
+  /** What an earlier coordinator left unfinished can't go on; say so where it is kept. */
+  async #endInterruptedRuns(): Promise<void> {
+    const { bus, dataFolder, logger } = this.#options;
+    for (const run of await this.#runs(undefined)) {
+      if (isEnded(run.state)) continue;
+      const folder = RunFolder.of(dataFolder, run.runId);
+      await folder.heal();
+      const append = (event: LedgerEvent): Promise<void> => this.#appendToLedger(event);
+      const journal = new RunJournal(run, folder, { bus, logger, append });
+      await journal.enter('interrupted', 'the coordinator stopped while the run was going', {
+        code: 'COORDINATOR_STOPPED',
+        message: 'the coordinator stopped while the run was going',
+        hint: 'What was reported is kept; start the run again for the rest.',
+      });
+    }
+  }
+
+  #endStray(deviceId: string, runId: string): void {
+    if (this.#queue.runs.some((run) => run.runId === runId)) return;
+    if (Date.now() - (this.#strayAtMs.get(deviceId) ?? 0) < STRAY_EVERY_MS) return;
+    this.#strayAtMs.set(deviceId, Date.now());
+    const { bus, logger } = this.#options;
+    logger.warn({ deviceId, runId }, 'device serves a run that is over: told to end it');
+    commandDevice(
+      bus,
+      { deviceId, verb: 'release', timeoutMs: STRAY_EVERY_MS },
+      { runId },
+    ).catch((error: unknown) => {
+      logger.warn({ deviceId, reason: errorMessageOf(error) }, 'stray run not ended');
+    });
+  }
+}
+
+/** Puts everything that the set-up built into the store, names last. */
+async function publishAll(store: ArtefactStore, cache: ArtefactCache): Promise<void> {
+  const names = await cache.names();
+  for (const digest of Object.values(names)) await store.publish(cache, digest);
+  await store.publishNames(names);
+}

@@ -1,0 +1,144 @@
+import type { Bus } from '../bus/bus.ts';
+import { LockstepError } from '../schemas/errors.ts';
+import type { Presence } from '../schemas/device.ts';
+import { commandDevice, commandDevices } from './device-commands.ts';
+import type { CommandMessage, CommandOutcome, CommandVerb } from './device-commands.ts';
+import type { Registry } from './registry.ts';
+
+/** Time to fetch artefacts and to set up the measuring process, ms. */
+const PREPARE_TIMEOUT_MS = 180_000;
+
+/** Time to wait for a device that was lost, ms: an agent's start with its probes. */
+const RETURN_TIMEOUT_MS = 90_000;
+
+/** The devices of one run: which are prepared, which were lost, and how to ask them. */
+export class Fleet {
+  readonly deviceIds: readonly string[];
+  readonly #bus: Bus;
+  readonly #registry: Registry;
+  readonly #prepare: CommandMessage<'prepare'>;
+  /** The start of the agent that was prepared; another start means that it forgot. */
+  readonly #preparedStart = new Map<string, number>();
+
+  constructor(
+    deviceIds: readonly string[],
+    prepare: CommandMessage<'prepare'>,
+    ports: { bus: Bus; registry: Registry },
+  ) {
+    this.deviceIds = deviceIds;
+    this.#prepare = prepare;
+    this.#bus = ports.bus;
+    this.#registry = ports.registry;
+  }
+
+  /** The devices that can be armed now. */
+  get prepared(): string[] {
+    return this.deviceIds.filter((deviceId) => this.lossOf(deviceId) === undefined);
+  }
+
+  /** Why a device can't take part now, or `undefined` if it can. */
+  lossOf(deviceId: string): LockstepError | undefined {
+    const presence = this.#presenceOf(deviceId);
+    if (presence === undefined || !this.#registry.isOnline(deviceId)) {
+      return lost(deviceId, 'it has not been heard lately');
+    }
+    const preparedStart = this.#preparedStart.get(deviceId);
+    if (preparedStart === undefined) return lost(deviceId, 'it is not prepared for this run');
+    if (preparedStart !== presence.startedAtUtcMs) return lost(deviceId, 'its agent was restarted');
+    return undefined;
+  }
+
+  /** Prepares devices; those that refuse are in the outcome. */
+  async prepare(deviceIds: readonly string[]): Promise<CommandOutcome<'prepare'>[]> {
+    return Promise.all(deviceIds.map((deviceId) => this.#prepareOne(deviceId)));
+  }
+
+  /** Waits until lost devices are back and prepared; returns those that are still lost. */
+  async recover(signal: AbortSignal, onWait: (deviceIds: string[]) => void): Promise<string[]> {
+    let missing = this.#missing();
+    if (missing.length > 0) onWait(missing);
+    const giveUpAtMs = performance.now() + RETURN_TIMEOUT_MS;
+    while (missing.length > 0 && performance.now() < giveUpAtMs && !signal.aborted) {
+      await this.#prepareIdle(missing);
+      missing = this.#missing();
+      if (missing.length > 0) await this.#nextPresence(signal);
+    }
+    return missing;
+  }
+
+  /** Prepares lost devices that are back, without waiting for any. */
+  async welcomeBack(): Promise<void> {
+    await this.#prepareIdle(this.#missing());
+  }
+
+  /** Sends a command to devices. */
+  command<V extends CommandVerb>(
+    target: { deviceIds: readonly string[]; verb: V; timeoutMs: number },
+    message: CommandMessage<V>,
+  ): Promise<CommandOutcome<V>[]> {
+    return commandDevices(this.#bus, target, message);
+  }
+
+  /** Watches for devices that are lost; calls back when something about one of them changed. */
+  watch(onChange: () => void): () => void {
+    const stopWatching = this.#registry.watch((presence) => {
+      if (this.deviceIds.includes(presence.deviceId)) onChange();
+    });
+    const timer = setInterval(onChange, 1000);
+    return () => {
+      clearInterval(timer);
+      stopWatching();
+    };
+  }
+
+  #missing(): string[] {
+    return this.deviceIds.filter((deviceId) => this.lossOf(deviceId) !== undefined);
+  }
+
+  #presenceOf(deviceId: string): Presence | undefined {
+    return this.#registry.get(deviceId)?.presence;
+  }
+
+  async #prepareIdle(deviceIds: readonly string[]): Promise<void> {
+    const idle = deviceIds.filter(
+      (deviceId) =>
+        this.#registry.isOnline(deviceId) && this.#presenceOf(deviceId)?.state === 'idle',
+    );
+    await this.prepare(idle);
+  }
+
+  async #prepareOne(deviceId: string): Promise<CommandOutcome<'prepare'>> {
+    const startedAtUtcMs = this.#presenceOf(deviceId)?.startedAtUtcMs;
+    try {
+      const target = { deviceId, verb: 'prepare' as const, timeoutMs: PREPARE_TIMEOUT_MS };
+      const reply = await commandDevice(this.#bus, target, this.#prepare);
+      if (startedAtUtcMs !== undefined) this.#preparedStart.set(deviceId, startedAtUtcMs);
+      return { deviceId, reply };
+    } catch (error) {
+      this.#preparedStart.delete(deviceId);
+      if (error instanceof LockstepError) return { deviceId, error };
+      throw error;
+    }
+  }
+
+  async #nextPresence(signal: AbortSignal): Promise<void> {
+    const heard = Promise.withResolvers<undefined>();
+    const proceed = (): void => {
+      heard.resolve(undefined);
+    };
+    const stopWatching = this.watch(proceed);
+    signal.addEventListener('abort', proceed, { once: true });
+    try {
+      await heard.promise;
+    } finally {
+      signal.removeEventListener('abort', proceed);
+      stopWatching();
+    }
+  }
+}
+
+function lost(deviceId: string, reason: string): LockstepError {
+  return new LockstepError('DEVICE_LOST', `device ${deviceId} was lost: ${reason}`, {
+    hint: 'Check that its agent runs and reaches the coordinator.',
+  });
+}

@@ -1,0 +1,109 @@
+import { hostFinder, hostsOf } from '../analysis/co-location.ts';
+import { distinctResults } from '../analysis/distinct-results.ts';
+import { measureResults } from '../analysis/measured-result.ts';
+import type { MeasuredResult } from '../analysis/measured-result.ts';
+import type { Plan } from '../../schemas/plan.ts';
+import { PHASES } from '../../schemas/result.ts';
+import type { Instance, Phase, TrialResult } from '../../schemas/result.ts';
+import type { Run } from '../../schemas/run.ts';
+
+/** A number, or text. Absent is an empty field, never 0. */
+type Field = number | bigint | string | undefined;
+
+interface Row {
+  readonly run: Run;
+  readonly measured: MeasuredResult;
+  readonly host: string;
+  /** Absent if the trial failed before a sandbox was started. */
+  readonly instance: Instance | undefined;
+}
+
+type Columns = Readonly<Record<string, (row: Row) => Field>>;
+
+const TRIAL_COLUMNS: Columns = {
+  run: ({ run }) => run.runId,
+  trial: ({ measured }) => measured.result.trialId,
+  repetition: ({ measured }) => measured.planned?.repetition,
+  position: ({ measured }) => measured.planned?.position,
+  cell: ({ measured }) => measured.result.cell.id,
+  sandbox: ({ measured }) => measured.result.cell.sandbox,
+  function: ({ measured }) => measured.result.cell.function,
+  instances: ({ measured }) => measured.result.cell.instances,
+  device: ({ measured }) => measured.result.deviceId,
+  host: ({ host }) => host,
+  attempt: ({ measured }) => measured.result.attempt,
+  reportedBy: ({ measured }) => measured.result.reportedBy,
+  outcome: ({ measured }) => measured.outcome,
+  status: ({ measured }) => measured.result.status,
+  failureCode: ({ measured }) => measured.result.failure?.code,
+  failureMessage: ({ measured }) => measured.result.failure?.message,
+  invalidCodes: ({ measured }) => codes(measured.result),
+  latencyNs: ({ measured }) => measured.measures.latencyNs,
+  latenessNs: ({ measured }) => measured.result.start?.latenessNs,
+  schedulingClass: ({ measured }) => measured.result.start?.schedulingClass,
+  startedAtUtcNs: ({ measured }) => measured.result.start?.startedAtUtcNs,
+  clockOffsetNs: ({ measured }) => measured.result.clock?.offsetNs,
+  clockBoundNs: ({ measured }) => measured.result.clock?.boundNs,
+  functionDigest: ({ measured }) => measured.result.functionDigest,
+};
+
+const INSTANCE_COLUMNS: Columns = {
+  instance: ({ instance }) => instance?.index,
+  instanceStatus: ({ instance }) => instance?.status,
+  instanceFailureCode: ({ instance }) => instance?.failure?.code,
+  failedAfter: ({ instance }) => instance?.failedAfter,
+  httpStatus: ({ instance }) => instance?.httpStatus,
+  responseBytes: ({ instance }) => instance?.responseBytes,
+  requestAtMonoNs: ({ instance }) => instance?.phases.request,
+  ...Object.fromEntries(
+    PHASES.filter((phase) => phase !== 'request').map((phase) => [
+      `${phase}SinceRequestNs`,
+      ({ instance }: Row) => sinceRequest(instance, phase),
+    ]),
+  ),
+  memoryBytes: ({ instance }) => instance?.usage?.memoryBytes,
+  memoryPeakBytes: ({ instance }) => instance?.usage?.memoryPeakBytes,
+  cpuNs: ({ instance }) => instance?.usage?.cpuNs,
+};
+
+/**
+ * Every result of a run as CSV (RFC 4180, with a header): one row per sandbox, and one for each
+ * result without any. Text is always quoted, numbers never; an empty field is absent. Ordered by
+ * the plan, so the same results give the same bytes.
+ */
+export function renderCsv(run: Run, plan: Plan, results: readonly TrialResult[]): string {
+  const hosts = hostsOf(run.devices);
+  const hostOf = hostFinder(hosts);
+  const distinct = distinctResults(run.runId, results).results;
+  const measured = measureResults(distinct, plan, run.experiment.procedure.kind, hosts);
+  const columns = { ...TRIAL_COLUMNS, ...INSTANCE_COLUMNS };
+  const lines = [Object.keys(columns).map(encodeField).join(',')];
+  for (const one of measured) {
+    const instances = one.result.instances.toSorted((a, b) => a.index - b.index);
+    for (const instance of instances.length === 0 ? [undefined] : instances) {
+      const row = { run, measured: one, host: hostOf(one.result.deviceId), instance };
+      lines.push(
+        Object.values(columns)
+          .map((read) => encodeField(read(row)))
+          .join(','),
+      );
+    }
+  }
+  return `${lines.join('\r\n')}\r\n`;
+}
+
+function encodeField(field: Field): string {
+  if (field === undefined) return '';
+  return typeof field === 'string' ? `"${field.replaceAll('"', '""')}"` : String(field);
+}
+
+function codes(result: TrialResult): string | undefined {
+  if (result.invalid.length === 0) return undefined;
+  return result.invalid.map(({ code }) => code).join(' ');
+}
+
+function sinceRequest(instance: Instance | undefined, phase: Phase): bigint | undefined {
+  const request = instance?.phases.request;
+  const at = instance?.phases[phase];
+  return request === undefined || at === undefined ? undefined : at - request;
+}

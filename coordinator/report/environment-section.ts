@@ -1,0 +1,153 @@
+import { distinctResults } from '../analysis/distinct-results.ts';
+import { hostFinder } from '../analysis/co-location.ts';
+import { groupBy } from '../analysis/measured-result.ts';
+import type { RunSummary } from '../analysis/run-summary.ts';
+import type { Device } from '../../schemas/device.ts';
+import type { TrialResult } from '../../schemas/result.ts';
+import type { Run } from '../../schemas/run.ts';
+import { html } from './markup.ts';
+import type { Markup } from './markup.ts';
+import { printable } from './printable.ts';
+
+/** Text up to this length stays on one line. */
+const SHORT = 14;
+
+/** On what the run was measured: hosts, devices, sandboxes and the digests of what ran. */
+export function environmentSection(
+  run: Run,
+  results: readonly TrialResult[],
+  summary: RunSummary,
+): Markup {
+  const hostOf = hostFinder(summary.hosts);
+  return html`<section aria-labelledby="environment">
+    <h2 id="environment">Environment</h2>
+    ${independence(summary)}
+    ${
+      run.devices.length === 0
+        ? html`<p>The run has no device.</p>`
+        : table(
+            'Devices, as they were when the run began',
+            [
+              'device',
+              'host',
+              'machine',
+              'processor',
+              'memory',
+              'kernel and system',
+              'rights',
+              'agent',
+              'labels',
+            ],
+            run.devices.map((device) => deviceRow(device, hostOf)),
+          )
+    }
+    ${sandboxTable(run, results)}
+    ${table(
+      'Artefacts: one digest names every byte that ran in a sandbox',
+      ['artefact', 'digest'],
+      [
+        ...run.functions.map(({ name, digest }) => [name, digest]),
+        ...(run.guestKernelDigest === undefined ? [] : [['guest-kernel', run.guestKernelDigest]]),
+      ],
+    )}
+  </section>`;
+}
+
+function independence({ hosts }: RunSummary): Markup | undefined {
+  const shared = hosts.filter(({ deviceIds }) => deviceIds.length > 1);
+  if (shared.length === 0) return undefined;
+  return html`${shared.map(
+    ({ host, deviceIds }) =>
+      html`<p>
+        <strong>${deviceIds.join(', ')} run on one host (${host}).</strong> They share its
+        processors, caches and disturbances: they are agents, not independent devices, and say
+        nothing of how machines differ.
+      </p>`,
+  )}`;
+}
+
+function deviceRow({ presence }: Device, hostOf: (deviceId: string) => string): string[] {
+  const { facts, deviceId, agentVersion, labels } = presence;
+  const processors = `${facts.cpuModel === '' ? 'unknown' : facts.cpuModel}, ${facts.cpuCount} online`;
+  return [
+    deviceId,
+    hostOf(deviceId),
+    [facts.hostname, facts.model].filter((text) => text !== '').join(', '),
+    `${processors}, ${facts.architecture}`,
+    `${(facts.memoryBytes / 2 ** 30).toFixed(1)} GiB`,
+    `${facts.kernel}, ${facts.os}`,
+    `${facts.isRoot ? 'root' : 'not root'}, cgroup ${facts.cgroup}`,
+    agentVersion,
+    Object.entries(labels)
+      .map(([name, value]) => `${name}=${value}`)
+      .join(', '),
+  ];
+}
+
+/** What each kind of sandbox ran on, as the results say; then what devices could not run. */
+function sandboxTable(run: Run, results: readonly TrialResult[]): Markup | undefined {
+  const distinct = distinctResults(run.runId, results).results;
+  const ran = distinct.filter(({ start }) => start !== undefined);
+  const used = [...groupBy(ran, (result) => `${result.cell.sandbox}\n${detailsText(result)}`)].map(
+    ([, same]) => {
+      const devices = [...new Set(same.map(({ deviceId }) => deviceId))].toSorted();
+      const [first] = same;
+      return first === undefined
+        ? []
+        : [first.cell.sandbox, detailsText(first), devices.join(', ')];
+    },
+  );
+  const wanted: readonly string[] = run.experiment.factors.sandbox;
+  const unavailable = run.devices.flatMap(({ presence }) =>
+    presence.sandboxes.flatMap((sandbox) =>
+      sandbox.available || !wanted.includes(sandbox.name)
+        ? []
+        : [
+            [
+              sandbox.name,
+              `unavailable: ${sandbox.failure.message} ${sandbox.failure.hint ?? ''}`,
+              presence.deviceId,
+            ],
+          ],
+    ),
+  );
+  const rows = [...used, ...unavailable].toSorted((a, b) => (a.join() < b.join() ? -1 : 1));
+  if (rows.length === 0) return undefined;
+  return table('Sandboxes', ['sandbox', 'ran on', 'devices'], rows);
+}
+
+function detailsText({ sandboxDetails }: TrialResult): string {
+  const entries = Object.entries(sandboxDetails).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return entries.length === 0
+    ? 'nothing to tell'
+    : entries.map(([name, value]) => `${name} ${value}`).join(', ');
+}
+
+function table(
+  caption: string,
+  heads: readonly string[],
+  rows: readonly (readonly string[])[],
+): Markup | undefined {
+  if (rows.length === 0) return undefined;
+  return html`<div class="scroll" tabindex="0" role="region" aria-label="${caption}">
+    <table>
+      <caption>
+        ${caption}
+      </caption>
+      <thead>
+        <tr>
+          ${heads.map((head) => html`<th scope="col">${head}</th>`)}
+        </tr>
+      </thead>
+      <tbody>
+        ${rows.map(
+          ([first = '', ...rest]) =>
+            html`<tr>
+              <th scope="row">${printable(first)}</th>
+              ${rest.map((text) => html`<td class="${text.length <= SHORT ? 'short' : ''}">${printable(text)}</td>`)}
+            </tr>`,
+        )}
+      </tbody>
+    </table>
+  </div>`;
+}

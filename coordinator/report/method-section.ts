@@ -1,0 +1,116 @@
+import type { RunSummary } from '../analysis/run-summary.ts';
+import type { Plan } from '../../schemas/plan.ts';
+import type { Run } from '../../schemas/run.ts';
+import { html } from './markup.ts';
+import type { Markup } from './markup.ts';
+import { printable } from './printable.ts';
+
+/** How the figures came about: procedure, end points, order, limits, budgets and statistics. */
+export function methodSection(run: Run, plan: Plan, summary: RunSummary): Markup {
+  const { experiment } = run;
+  const { procedure, limits, budget } = experiment;
+  const entries: [string, string][] = [
+    ['Procedure', procedureText(procedure.kind)],
+    ['End points', endPointsText(procedure.kind)],
+    ['Not ready after', `${procedure.readyTimeoutMs} ms: the sandbox counts as failed`],
+    ['Order', `${orderText(plan.order)}; seed ${plan.seed}`],
+    ['Repetitions', `${experiment.repetitions} per cell, ${plan.trials.length} trials`],
+    ['Devices', devicesText(summary)],
+    ['Gang', gangText(experiment.gang)],
+    [
+      'Limits',
+      `${limits.memoryMib} MiB and ${limits.cpus} ${limits.cpus === 1 ? 'processor' : 'processors'} for each sandbox`,
+    ],
+    [
+      'Invalid if',
+      `started more than ${budget.latenessMs} ms late, clock bound above ` +
+        `${budget.clockBoundMs} ms or unknown, or a sandbox left something behind`,
+    ],
+    ['Fleet time', run.fleetTime ?? 'not set: no trial was dispatched'],
+    ['Devices asked for', selectionText(run)],
+  ];
+  return html`<section aria-labelledby="method">
+    <h2 id="method">Method</h2>
+    <dl>
+      ${entries.map(
+        ([term, text]) =>
+          html`<dt>${term}</dt>
+            <dd>${printable(text)}</dd>`,
+      )}
+    </dl>
+    ${statistics()}
+  </section>`;
+}
+
+function statistics(): Markup {
+  return html`<h3>Statistics</h3>
+    <ul>
+      <li>
+        The unit is one trial on one host: agents that share a machine and boot give one value
+        together, the median over them, so that they do not narrow an interval.
+      </li>
+      <li>
+        Median and p95: quantiles of type 7 (Hyndman and Fan, The American Statistician 50(4),
+        1996). A p95 of fewer than 20 values lies close to the largest.
+      </li>
+      <li>
+        95 % interval of the median: between two order statistics, free of any distribution, with
+        exact coverage from the binomial (David and Nagaraja, Order Statistics, 2003, 7.1). It needs
+        6 values; with fewer, none is given. It supposes that trials are independent.
+      </li>
+      <li>
+        Two cells are called separable if their intervals do not overlap, which is stricter than a
+        test at 5 %.
+      </li>
+      <li>
+        Failure rate: failures among attempts, with the score interval of Wilson (JASA 22, 1927)
+        over trials on hosts.
+      </li>
+      <li>
+        A failed result is an attempt without a latency. An invalid one is kept, shown and counted,
+        and left out of the latency. Absent is absent, never 0. No value is dropped for its size.
+      </li>
+    </ul>`;
+}
+
+function procedureText(kind: Run['experiment']['procedure']['kind']): string {
+  return kind === 'burst'
+    ? 'burst: several sandboxes are started at once on each device; the batch is the unit, and ' +
+        'counts only if all of it answered'
+    : 'cold-start: one sandbox on each device, from nothing to its first response';
+}
+
+function endPointsText(kind: Run['experiment']['procedure']['kind']): string {
+  const own = 'Stamped on the host, CLOCK_MONOTONIC, ns.';
+  return kind === 'burst'
+    ? `from the first request to the last byte of the last first response (makespan). ${own}`
+    : `from the request to start the sandbox to the first byte of the first response. ${own}`;
+}
+
+function orderText(order: Plan['order']): string {
+  return order === 'fixed'
+    ? 'fixed: the same in every repetition'
+    : 'randomised complete blocks: each repetition holds every cell once, in random order';
+}
+
+function gangText(gang: Run['experiment']['gang']): string {
+  return gang === 'all'
+    ? 'a trial starts only if every device is armed'
+    : 'a trial starts with those devices that are armed';
+}
+
+function devicesText({ hosts }: RunSummary): string {
+  const devices = hosts.reduce((sum, { deviceIds }) => sum + deviceIds.length, 0);
+  const independent = hosts.length === 1 ? '1 host' : `${hosts.length} hosts`;
+  return devices === hosts.length
+    ? `${devices}, each on a host of its own`
+    : `${devices} agents on ${independent}: agents on one host are not independent devices`;
+}
+
+function selectionText({ experiment }: Run): string {
+  const labels = Object.entries(experiment.devices.labels).map(
+    ([name, value]) => `${name}=${value}`,
+  );
+  const which = labels.length === 0 ? 'any' : `those with ${labels.join(', ')}`;
+  return `${which}; at least ${experiment.devices.minimum}`;
+}

@@ -1,0 +1,142 @@
+import * as Plot from '@observablehq/plot';
+import { formatMs } from '../analysis/format-ms.ts';
+import type { CellSummary, SpanName } from '../analysis/run-summary.ts';
+import { areaLegend } from './legend.ts';
+import { html } from './markup.ts';
+import type { Markup } from './markup.ts';
+import { plotSvg } from './plot-svg.ts';
+
+/** What the spans are called on the page. */
+export const SPAN_TITLES: Readonly<Record<SpanName, string>> = {
+  'request-spawn': 'request to spawn',
+  'spawn-guestEntry': 'spawn to guest entry',
+  'guestEntry-appMain': 'guest entry to app main',
+  'spawn-appMain': 'spawn to app main',
+  'appMain-ready': 'app main to ready',
+  'ready-firstByte': 'ready to first byte',
+  'firstByte-lastByte': 'first to last byte',
+  teardown: 'teardown',
+};
+
+const COLOURS: Readonly<Partial<Record<SpanName, string>>> = {
+  'request-spawn': 'var(--p1)',
+  'spawn-guestEntry': 'var(--p2)',
+  'guestEntry-appMain': 'var(--p3)',
+  'spawn-appMain': 'var(--p4)',
+  'appMain-ready': 'var(--p5)',
+  'ready-firstByte': 'var(--p6)',
+  'firstByte-lastByte': 'var(--p7)',
+};
+
+interface Segment {
+  readonly row: string;
+  readonly span: SpanName;
+  readonly colour: string;
+  readonly beginMs: number;
+  readonly endMs: number;
+}
+
+/**
+ * Where the time goes: the median of each span, stacked, once in ms and once as shares of the sum.
+ * Teardown comes after the measurement and is left out. Undefined if no span was seen.
+ */
+export function phasePlots(cells: readonly CellSummary[]): Markup | undefined {
+  const segments = cells.flatMap(stack);
+  const spans = Object.keys(COLOURS).filter((span) => segments.some((one) => one.span === span));
+  if (segments.length === 0) return undefined;
+  const legend = spans.map((span) => ({
+    name: SPAN_TITLES[span as SpanName],
+    colour: COLOURS[span as SpanName] ?? 'currentColor',
+  }));
+  return html`${areaLegend(legend)}
+    <div class="multiples">
+      <figure>
+        <h3>In milliseconds</h3>
+        ${barPlot(segments, 'ms')}
+      </figure>
+      <figure>
+        <h3>As shares</h3>
+        ${barPlot(shares(segments), 'share')}
+      </figure>
+    </div>`;
+}
+
+/** The name of a cell's row. */
+export function rowTitle({ cell }: CellSummary): string {
+  const name = `${cell.sandbox}, ${cell.function}`;
+  return cell.instances === 1 ? name : `${name} × ${cell.instances}`;
+}
+
+/** A guest's entry splits the way to main in two; then the whole is not stacked on its parts. */
+function stack(summary: CellSummary): Segment[] {
+  const seen = new Set(summary.spans.map(({ span }) => span));
+  const hasParts = seen.has('spawn-guestEntry') && seen.has('guestEntry-appMain');
+  const left = hasParts ? ['spawn-appMain'] : ['spawn-guestEntry', 'guestEntry-appMain'];
+  let endMs = 0;
+  return summary.spans.flatMap(({ span, medianNs }): Segment[] => {
+    const colour = COLOURS[span];
+    if (colour === undefined || left.includes(span)) return [];
+    const beginMs = endMs;
+    // A marker may arrive after the phase that follows it: such a span has no width.
+    endMs += Math.max(0, medianNs) / 1e6;
+    return [{ row: rowTitle(summary), span, colour, beginMs, endMs }];
+  });
+}
+
+function shares(segments: readonly Segment[]): Segment[] {
+  const sums = new Map<string, number>();
+  for (const { row, endMs } of segments) sums.set(row, Math.max(sums.get(row) ?? 0, endMs));
+  return segments.map((segment) => {
+    const sum = sums.get(segment.row) ?? 0;
+    const scale = sum === 0 ? 0 : 100 / sum;
+    return { ...segment, beginMs: segment.beginMs * scale, endMs: segment.endMs * scale };
+  });
+}
+
+function barPlot(segments: readonly Segment[], unit: 'ms' | 'share'): Markup {
+  const rows = [...new Set(segments.map(({ row }) => row))];
+  const longest = rows.reduce((length, row) => Math.max(length, row.length), 0);
+  return plotSvg({
+    width: 500,
+    height: 56 + 26 * rows.length,
+    marginLeft: Math.min(230, 16 + 7 * longest),
+    marginBottom: 42,
+    marginTop: 6,
+    marginRight: 20,
+    x: {
+      label: unit === 'ms' ? 'median, ms' : 'share of the sum, %',
+      labelAnchor: 'center',
+      labelArrow: 'none',
+      grid: true,
+      ...(unit === 'share' ? { domain: [0, 100] } : { nice: true }),
+      ticks: 5,
+    },
+    y: { domain: rows, label: null, tickSize: 0 },
+    marks: [
+      Plot.barX(segments, {
+        x1: 'beginMs',
+        x2: 'endMs',
+        y: 'row',
+        fill: 'colour',
+        insetTop: 3,
+        insetBottom: 3,
+      }),
+      Plot.ruleX([0]),
+    ],
+    color: { type: 'identity' },
+    ariaLabel:
+      unit === 'ms' ? 'Median time of each phase, ms' : 'Share of each phase in the sum, percent',
+    ariaDescription: rows.map((row) => describe(row, segments, unit)).join('; '),
+  });
+}
+
+function describe(row: string, segments: readonly Segment[], unit: 'ms' | 'share'): string {
+  const parts = segments
+    .filter((segment) => segment.row === row)
+    .map(({ span, beginMs, endMs }) => {
+      const size = endMs - beginMs;
+      const text = unit === 'ms' ? `${formatMs(size * 1e6)} ms` : `${size.toFixed(0)} %`;
+      return `${SPAN_TITLES[span]} ${text}`;
+    });
+  return `${row}: ${parts.join(', ')}`;
+}

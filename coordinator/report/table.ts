@@ -1,0 +1,202 @@
+import { styleText } from 'node:util';
+import { formatMs } from '../analysis/format-ms.ts';
+import { orderClauses } from '../analysis/order-statement.ts';
+import type { CellSummary, Note, RunSummary } from '../analysis/run-summary.ts';
+import { printable } from './printable.ts';
+
+/** How a table is drawn. */
+export interface TableOptions {
+  /** True to use colours and bold of a terminal. Default false. */
+  readonly colour?: boolean;
+  /** Columns of the terminal; where it is narrow, less important columns go. Default 100. */
+  readonly width?: number;
+}
+
+interface Column {
+  readonly title: string;
+  readonly align: 'left' | 'right';
+  /** Columns with the highest number go first where the terminal is narrow; 0 stays. */
+  readonly dispensable: number;
+  readonly text: (cell: CellSummary) => string;
+  readonly isAlarming?: (cell: CellSummary) => boolean;
+}
+
+type Paint = (style: 'bold' | 'dim' | 'red' | 'yellow', text: string) => string;
+
+const GAP = '  ';
+const ABSENT = '-';
+
+/**
+ * The summary of a run as plain text for a terminal, without a line end at its end: what was
+ * asked, a line per cell, the start spread with its bound, the answer, and the notes.
+ */
+export function renderTable(summary: RunSummary, options: TableOptions = {}): string {
+  const width = Math.max(40, options.width ?? 100);
+  const paint: Paint = (style, text) =>
+    options.colour === true ? styleText(style, text, { validateStream: false }) : text;
+  const { planned, done, stoodDown } = summary.trials;
+  const progress =
+    `${summary.experiment} ${summary.runId}: ${summary.state}, ${done} of ${planned} trials done` +
+    (stoodDown > 0 ? `, ${stoodDown} stood down` : '') +
+    '; times in ms';
+  const paragraphs = [
+    [
+      ...wrap(printable(summary.question), width).map((line) => paint('bold', line)),
+      ...wrap(progress, width),
+    ],
+    cellLines(summary, width, paint),
+    [...startLines(summary), ...orderClauses(summary).map((clause) => `${clause}.`)].flatMap(
+      (line) => wrap(line, width),
+    ),
+    summary.notes.flatMap((note) => noteLines(note, width, paint)),
+  ];
+  return paragraphs
+    .filter((lines) => lines.length > 0)
+    .map((lines) => lines.join('\n'))
+    .join('\n\n');
+}
+
+function columnsOf(summary: RunSummary): Column[] {
+  const ms = (pick: (latency: NonNullable<CellSummary['latency']>) => number) =>
+    function text({ latency }: CellSummary): string {
+      return latency === undefined ? ABSENT : formatMs(pick(latency));
+    };
+  const right = { align: 'right', dispensable: 0 } as const;
+  const isBurst = summary.metric === 'makespan';
+  const atOnce = (cell: CellSummary): string => String(cell.cell.instances);
+  return [
+    { title: 'sandbox', align: 'left', dispensable: 0, text: ({ cell }) => cell.sandbox },
+    { title: 'function', align: 'left', dispensable: 0, text: ({ cell }) => cell.function },
+    ...(isBurst ? [{ ...right, title: 'at once', text: atOnce }] : []),
+    { ...right, title: 'attempts', dispensable: 5, text: ({ attempts }) => String(attempts) },
+    {
+      ...right,
+      title: 'failed',
+      dispensable: 3,
+      text: ({ failures }) => String(failures),
+      isAlarming: ({ failures }) => failures > 0,
+    },
+    {
+      ...right,
+      title: 'invalid',
+      dispensable: 4,
+      text: ({ invalid }) => String(invalid),
+      isAlarming: ({ invalid }) => invalid > 0,
+    },
+    { ...right, title: 'n', dispensable: 1, text: ({ units }) => String(units.length) },
+    {
+      ...right,
+      title: isBurst ? 'makespan' : 'median',
+      text: ms(({ medianNs }) => medianNs),
+    },
+    { ...right, title: '95 % interval', text: intervalText },
+    { ...right, title: 'p95', dispensable: 2, text: ms(({ p95Ns }) => p95Ns) },
+    { ...right, title: 'min', dispensable: 7, text: ms(({ minNs }) => minNs) },
+    { ...right, title: 'max', dispensable: 6, text: ms(({ maxNs }) => maxNs) },
+    { ...right, title: 'failure rate 95 %', dispensable: 8, text: failureText },
+  ];
+}
+
+function intervalText({ latency }: CellSummary): string {
+  const interval = latency?.medianInterval;
+  if (interval === undefined) return ABSENT;
+  return `[${formatMs(interval.lower)}, ${formatMs(interval.upper)}]`;
+}
+
+function failureText({ failureInterval }: CellSummary): string {
+  if (failureInterval === undefined) return ABSENT;
+  const percent = (share: number): string => (share * 100).toFixed(0);
+  return `${percent(failureInterval.lower)} to ${percent(failureInterval.upper)} %`;
+}
+
+function cellLines(summary: RunSummary, width: number, paint: Paint): string[] {
+  if (summary.cells.length === 0) return [];
+  const columns = fitting(columnsOf(summary), summary.cells, width);
+  const header = columns.map((column) => aligned(column.title, column));
+  return [
+    paint('bold', header.join(GAP).trimEnd()),
+    ...summary.cells.map((cell) =>
+      columns
+        .map((column) => {
+          const text = aligned(column.text(cell), column);
+          return column.isAlarming?.(cell) === true ? paint('red', text) : text;
+        })
+        .join(GAP)
+        .trimEnd(),
+    ),
+  ];
+}
+
+type SizedColumn = Column & { readonly width: number };
+
+function fitting(
+  columns: readonly Column[],
+  cells: readonly CellSummary[],
+  width: number,
+): SizedColumn[] {
+  let sized = columns.map((column) => ({
+    ...column,
+    width: Math.max(column.title.length, ...cells.map((cell) => column.text(cell).length)),
+  }));
+  const total = (): number =>
+    sized.reduce((sum, column) => sum + column.width + GAP.length, -GAP.length);
+  while (total() > width) {
+    const most = Math.max(...sized.map(({ dispensable }) => dispensable));
+    if (most === 0) break;
+    sized = sized.filter(({ dispensable }) => dispensable !== most);
+  }
+  return sized;
+}
+
+function aligned(text: string, { align, width }: SizedColumn): string {
+  return align === 'left' ? text.padEnd(width) : text.padStart(width);
+}
+
+function startLines({ start }: RunSummary): string[] {
+  const lines: string[] = [];
+  const { spread, pairBoundNs, lateness } = start;
+  if (spread !== undefined && pairBoundNs !== undefined) {
+    lines.push(
+      `Start spread: median ${formatMs(spread.medianNs)}, p95 ${formatMs(spread.p95Ns)}, ` +
+        `max ${formatMs(spread.maxNs)} ms ± ${formatMs(pairBoundNs)} ms clock bound ` +
+        `(${spread.n} trials on 2 devices or more).`,
+    );
+  } else {
+    lines.push('Start spread: unknown, no trial has two synchronised starts.');
+  }
+  if (lateness !== undefined) {
+    lines.push(
+      `Lateness: median ${formatMs(lateness.medianNs)}, p95 ${formatMs(lateness.p95Ns)}, ` +
+        `max ${formatMs(lateness.maxNs)} ms (${lateness.n} starts).`,
+    );
+  }
+  return lines;
+}
+
+function noteLines(note: Note, width: number, paint: Paint): string[] {
+  const isWarning = note.level === 'warning';
+  const label = isWarning ? 'warning: ' : 'note: ';
+  const [first = '', ...rest] = wrap(
+    `${label}${printable(note.message)} ${printable(note.remedy)}`,
+    width - 2,
+  );
+  const opening = isWarning
+    ? paint('yellow', 'warning:') + first.slice(label.length - 1)
+    : paint('dim', 'note:') + first.slice(label.length - 1);
+  return [opening, ...rest.map((line) => `  ${line}`)];
+}
+
+/** Breaks a line at spaces; a word that is too long has a line of its own. */
+function wrap(text: string, width: number): string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(' ')) {
+    if (line !== '' && line.length + 1 + word.length > width) {
+      lines.push(line);
+      line = word;
+    } else {
+      line = line === '' ? word : `${line} ${word}`;
+    }
+  }
+  return line === '' ? lines : [...lines, line];
+}

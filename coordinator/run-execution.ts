@@ -1,0 +1,88 @@
+import type { Bus } from '../bus/bus.ts';
+import { LockstepError, errorMessageOf } from '../schemas/errors.ts';
+import type { Plan } from '../schemas/plan.ts';
+import { Dispatcher } from './dispatcher.ts';
+import { Fleet } from './fleet.ts';
+import type { Recorder } from './recorder.ts';
+import type { Registry } from './registry.ts';
+import type { RunJournal } from './run-journal.ts';
+
+/** Time for devices to end a run, ms. */
+const RELEASE_TIMEOUT_MS = 60_000;
+
+/** What carrying out a run needs. */
+export interface ExecutionPorts {
+  readonly bus: Bus;
+  readonly registry: Registry;
+  readonly recorder: Recorder;
+}
+
+/**
+ * Carries one run out: prepares its devices, runs its trials, releases the devices whatever
+ * happened.
+ *
+ * @throws LockstepError DEVICE_DECLINED if devices can't be prepared, and what
+ * {@link Dispatcher.runTrials} throws.
+ */
+export async function executeRun(
+  ports: ExecutionPorts,
+  journal: RunJournal,
+  plan: Plan,
+  signal: AbortSignal,
+): Promise<void> {
+  const { run } = journal;
+  const deviceIds = run.devices.map((device) => device.presence.deviceId);
+  const fleet = new Fleet(
+    deviceIds,
+    {
+      runId: run.runId,
+      cells: plan.cells,
+      functions: run.functions,
+      limits: run.experiment.limits,
+      ...(run.guestKernelDigest === undefined
+        ? {}
+        : { guestKernelDigest: run.guestKernelDigest }),
+    },
+    ports,
+  );
+  try {
+    await journal.enter('preparing', `preparing ${deviceIds.length} devices`);
+    await prepareAll(fleet, journal);
+    if (signal.aborted) return;
+    await journal.update({ startedAtUtcMs: Date.now() });
+    await journal.enter('running', `running ${plan.trials.length} trials`);
+    const dispatcher = new Dispatcher({ ...ports, fleet, journal });
+    await dispatcher.runTrials(plan.trials, signal);
+  } finally {
+    await releaseAll(fleet, journal);
+  }
+}
+
+async function prepareAll(fleet: Fleet, journal: RunJournal): Promise<void> {
+  const { gang, devices } = journal.run.experiment;
+  const outcomes = await fleet.prepare(fleet.deviceIds);
+  const refusals = outcomes.flatMap((outcome) => ('error' in outcome ? [outcome] : []));
+  for (const { deviceId, error } of refusals) {
+    journal.tell(`${deviceId} declined: ${error.message}`);
+  }
+  const [first] = refusals;
+  if (first === undefined) return;
+  const goesOn = gang === 'available' && outcomes.length - refusals.length >= devices.minimum;
+  if (goesOn) return;
+  const all = refusals.map(({ deviceId, error }) => `${deviceId}: ${error.message}`).join('; ');
+  throw new LockstepError('DEVICE_DECLINED', `not every device could be prepared: ${all}`, {
+    cause: first.error,
+    ...(first.error.hint === undefined ? {} : { hint: first.error.hint }),
+  });
+}
+
+async function releaseAll(fleet: Fleet, journal: RunJournal): Promise<void> {
+  const outcomes = await fleet.command(
+    { deviceIds: fleet.deviceIds, verb: 'release', timeoutMs: RELEASE_TIMEOUT_MS },
+    { runId: journal.run.runId },
+  );
+  for (const outcome of outcomes) {
+    if (!('error' in outcome)) continue;
+    journal.tell(`${outcome.deviceId} was not released: ${errorMessageOf(outcome.error)}`);
+  }
+}

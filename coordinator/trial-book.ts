@@ -1,0 +1,52 @@
+import type { TrialResult } from '../schemas/result.ts';
+
+/**
+ * Keeps, for the trial that is going, which devices still owe a result, and lets the dispatcher
+ * wait for them. Results arrive from the recorder, after they are on disk.
+ */
+export class TrialBook {
+  readonly #owing: Set<string>;
+  readonly #results = new Map<string, TrialResult>();
+  readonly #complete = Promise.withResolvers<undefined>();
+
+  constructor(deviceIds: readonly string[]) {
+    this.#owing = new Set(deviceIds);
+    if (this.#owing.size === 0) this.#complete.resolve(undefined);
+  }
+
+  /** The devices whose result is not on disk yet. */
+  get owing(): string[] {
+    return [...this.#owing];
+  }
+
+  /** The results so far. */
+  get results(): TrialResult[] {
+    return [...this.#results.values()];
+  }
+
+  /** Takes a recorded result in. */
+  note(result: TrialResult): void {
+    this.#results.set(result.deviceId, result);
+    this.#owing.delete(result.deviceId);
+    if (this.#owing.size === 0) this.#complete.resolve(undefined);
+  }
+
+  /** Resolves when every device's result is on disk, or when the time is over or cancelled. */
+  async complete(timeoutMs: number, signal: AbortSignal): Promise<void> {
+    const over = Promise.withResolvers<undefined>();
+    const timer = setTimeout(() => {
+      over.resolve(undefined);
+    }, timeoutMs);
+    const onAbort = (): void => {
+      over.resolve(undefined);
+    };
+    signal.addEventListener('abort', onAbort, { once: true });
+    if (signal.aborted) onAbort();
+    try {
+      await Promise.race([this.#complete.promise, over.promise]);
+    } finally {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', onAbort);
+    }
+  }
+}

@@ -1,0 +1,3 @@
+module lockstep/functions/hello
+
+go 1.22

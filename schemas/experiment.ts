@@ -1,0 +1,139 @@
+import { z } from 'zod';
+import { SandboxLimits, SandboxName } from './sandbox.ts';
+import { Identifier } from './units.ts';
+
+/** Checks with `when` run beside other mistakes, so that a reader sees all of them at once. */
+const distinct = <T extends z.ZodType>(item: T, most: number) =>
+  z
+    .array(item)
+    .min(1)
+    .max(most)
+    .superRefine(
+      (values, context) => {
+        values.forEach((value, index) => {
+          if (values.indexOf(value) === index) return;
+          context.addIssue({ code: 'custom', path: [index], message: 'name each value once' });
+        });
+      },
+      { when: ({ value }) => Array.isArray(value) },
+    );
+
+const InstanceCount = z.int().min(1).max(128);
+
+/** The values that each factor takes; every combination is a cell. */
+const Factors = z
+  .strictObject({
+    sandbox: distinct(SandboxName, 16).meta({ description: 'Kinds of sandbox to compare.' }),
+    function: distinct(Identifier, 16).meta({ description: 'Functions to run in each of them.' }),
+    instances: distinct(InstanceCount, 16).default([1]).meta({
+      description: 'Sandboxes started at once per trial. Must be [1] for a cold-start.',
+    }),
+  })
+  .meta({ description: 'What is varied.' });
+
+const Exclusion = z
+  .strictObject({
+    sandbox: SandboxName.optional(),
+    function: Identifier.optional(),
+    instances: InstanceCount.optional(),
+  })
+  .refine((pattern) => Object.keys(pattern).length > 0, { error: 'name at least one factor' })
+  .meta({ description: 'Cells to leave out: all that have every value named here.' });
+
+const Procedure = z
+  .strictObject({
+    kind: z.enum(['cold-start', 'burst']).meta({
+      description:
+        'cold-start: one sandbox from nothing to its first response. burst: several at once.',
+    }),
+    readyTimeoutMs: z.int().min(100).max(600_000).default(30_000).meta({
+      description: 'Longest wait for each sandbox to answer, ms.',
+    }),
+  })
+  .meta({ description: 'What is done in a trial.' });
+
+const Budget = z
+  .strictObject({
+    latenessMs: z.number().positive().max(60_000).default(50).meta({
+      description: 'A start later than this makes the result invalid, ms.',
+    }),
+    clockBoundMs: z.number().positive().max(60_000).default(10).meta({
+      description: 'A clock bound wider than this makes the result invalid, ms.',
+    }),
+  })
+  .meta({ description: 'Limits beyond which a result is marked invalid.' });
+
+const DeviceSelection = z
+  .strictObject({
+    labels: z.record(Identifier, z.string().min(1).max(128)).default({}).meta({
+      description: 'Labels that a device must have. Empty selects every device.',
+    }),
+    minimum: z.int().min(1).max(10_000).default(1).meta({
+      description: 'Fewest devices to start with.',
+    }),
+  })
+  .meta({ description: 'Which devices take part.' });
+
+/** What the rule about instances needs to be sound, whatever else is wrong. */
+const KindAndInstances = z.object({
+  procedure: z.object({ kind: z.string() }),
+  factors: z.object({ instances: z.array(z.number()) }),
+});
+
+/** An experiment: what to measure, over which factors, on which devices. Written in YAML. */
+export const Experiment = z
+  .strictObject({
+    experiment: Identifier.meta({ description: 'Name of the experiment.' }),
+    question: z.string().min(1).max(500).meta({
+      description: 'The question that the report answers, as a sentence.',
+    }),
+    procedure: Procedure,
+    factors: Factors,
+    exclude: z.array(Exclusion).max(64).default([]).meta({ description: 'Cells to leave out.' }),
+    limits: z
+      .strictObject(SandboxLimits.shape)
+      .prefault({})
+      .meta({ description: 'Limits of each sandbox.' }),
+    repetitions: z.int().min(1).max(100_000).meta({ description: 'Trials per cell.' }),
+    order: z
+      .enum(['randomised-blocks', 'fixed'])
+      .default('randomised-blocks')
+      .meta({
+        description:
+          'randomised-blocks: each repetition holds every cell once, in random order. fixed: the ' +
+          'order of the factors as written, the same in each repetition.',
+      }),
+    seed: z.int().min(0).max(0xffff_ffff).default(1).meta({
+      description: 'Seed of the order; the same seed gives the same plan.',
+    }),
+    devices: DeviceSelection.prefault({}),
+    gang: z
+      .enum(['all', 'available'])
+      .default('all')
+      .meta({
+        description:
+          'all: a trial starts only if every device of the run armed. ' +
+          'available: with those that did.',
+      }),
+    unavailable: z
+      .enum(['refuse', 'skip'])
+      .default('refuse')
+      .meta({
+        description:
+          'If a device cannot run a sandbox of the experiment: refuse the run, or skip the cell ' +
+          'on every device and say so in the report.',
+      }),
+    budget: Budget.prefault({}),
+  })
+  .refine(
+    (value) =>
+      value.procedure.kind !== 'cold-start' ||
+      value.factors.instances.every((count) => count === 1),
+    {
+      error: 'a cold-start has one instance; use procedure kind burst for more',
+      path: ['factors', 'instances'],
+      when: ({ value }) => KindAndInstances.safeParse(value).success,
+    },
+  )
+  .meta({ title: 'Lockstep experiment', description: 'What to measure, on which devices.' });
+export type Experiment = z.output<typeof Experiment>;

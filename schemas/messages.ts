@@ -1,0 +1,90 @@
+import { z } from 'zod';
+import { Failure } from './failure.ts';
+import { protocolField } from './protocol.ts';
+import { Cell, ClockEstimate } from './result.ts';
+import { SandboxLimits } from './sandbox.ts';
+import { Digest, Identifier, Nanoseconds } from './units.ts';
+
+const trialFields = {
+  runId: Identifier,
+  trialId: Identifier,
+  attempt: z.int().min(1).max(1000),
+};
+
+/** A command done, with nothing to add. A refusal travels as an error instead. */
+const Done = z.object({ ...protocolField });
+
+/** prepare: fetch the artefacts of a run, start the measuring process, set up what is reused. */
+export const PrepareRequest = z.object({
+  ...protocolField,
+  runId: Identifier,
+  cells: z.array(Cell).min(1).max(1024),
+  functions: z
+    .array(z.object({ name: Identifier, digest: Digest }))
+    .min(1)
+    .max(64)
+    .meta({ description: 'The functions of the cells, by the digest of their manifest.' }),
+  guestKernelDigest: Digest.optional().meta({
+    description: 'The kernel for microVM guests. Absent if no cell needs it.',
+  }),
+  limits: SandboxLimits,
+});
+export type PrepareRequest = z.output<typeof PrepareRequest>;
+
+/** arm: set up what is not timed, synchronise the clock, be ready to start at an instant. */
+export const ArmRequest = z.object({
+  ...protocolField,
+  ...trialFields,
+  cell: Cell,
+  procedure: z.enum(['cold-start', 'burst']),
+  readyTimeoutMs: z.int().min(100).max(600_000),
+  latenessBudgetNs: Nanoseconds,
+  clockBoundBudgetNs: Nanoseconds,
+});
+export type ArmRequest = z.output<typeof ArmRequest>;
+export const ArmReply = z.object({ ...protocolField, clock: ClockEstimate });
+export type ArmReply = z.output<typeof ArmReply>;
+
+/** go: the instant at which an armed trial starts. */
+export const GoRequest = z.object({
+  ...protocolField,
+  ...trialFields,
+  startAtFleetNs: Nanoseconds.meta({ description: 'The instant, in fleet time, ns.' }),
+});
+export type GoRequest = z.output<typeof GoRequest>;
+export const GoReply = z.object({
+  ...protocolField,
+  marginNs: Nanoseconds.meta({
+    description: 'Time left until the instant when the message arrived, ns.',
+  }),
+});
+export type GoReply = z.output<typeof GoReply>;
+
+/** stand-down: give up an armed or going trial. */
+export const StandDownRequest = z.object({ ...protocolField, ...trialFields, reason: Failure });
+export type StandDownRequest = z.output<typeof StandDownRequest>;
+
+/** release: the run is over for this device. */
+export const ReleaseRequest = z.object({ ...protocolField, runId: Identifier });
+export type ReleaseRequest = z.output<typeof ReleaseRequest>;
+
+/** Every command of the coordinator to a device: what is asked, what is answered. */
+export const COMMANDS = {
+  prepare: { request: PrepareRequest, reply: Done },
+  arm: { request: ArmRequest, reply: ArmReply },
+  go: { request: GoRequest, reply: GoReply },
+  'stand-down': { request: StandDownRequest, reply: Done },
+  release: { request: ReleaseRequest, reply: Done },
+} as const;
+
+/** What a device sends to the timekeeper. */
+export const TimeProbe = z.object({ ...protocolField });
+
+/** The timekeeper's answer: when it received and answered, on the clock that is fleet time. */
+export const TimeReply = z.object({
+  ...protocolField,
+  fleetTime: z.string().max(128),
+  receivedAtFleetNs: Nanoseconds,
+  answeredAtFleetNs: Nanoseconds,
+});
+export type TimeReply = z.output<typeof TimeReply>;

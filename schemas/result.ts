@@ -1,0 +1,157 @@
+import { z } from 'zod';
+import { Failure } from './failure.ts';
+import { protocolField } from './protocol.ts';
+import { SandboxName } from './sandbox.ts';
+import { Digest, Identifier, Nanoseconds } from './units.ts';
+
+/** The named instants of one sandbox's life, in order; see ARCHITECTURE.md. */
+export const PHASES = [
+  'request',
+  'spawn',
+  'guestEntry',
+  'appMain',
+  'ready',
+  'firstByte',
+  'lastByte',
+  'teardownBegin',
+  'teardownEnd',
+] as const;
+export type Phase = (typeof PHASES)[number];
+
+const stamp = (description: string): z.ZodOptional<typeof Nanoseconds> =>
+  Nanoseconds.optional().meta({
+    description: `${description} CLOCK_MONOTONIC of the device, ns. Absent if it was not seen.`,
+  });
+
+/** When each phase began, on the device's own CLOCK_MONOTONIC. */
+export const PhaseStamps = z
+  .object({
+    request: stamp('The runner decided to start the sandbox.'),
+    spawn: stamp("The runtime's command was released to run."),
+    guestEntry: stamp("The guest kernel handed over to the guest's first program."),
+    appMain: stamp("The function's main began."),
+    ready: stamp('The function said that it listens.'),
+    firstByte: stamp('The first byte of the first response arrived.'),
+    lastByte: stamp('The last byte of the first response arrived.'),
+    teardownBegin: stamp('The runner began to stop the sandbox.'),
+    teardownEnd: stamp('Nothing of the sandbox was left.'),
+  })
+  .meta({ description: 'Instants of one sandbox.' });
+export type PhaseStamps = z.output<typeof PhaseStamps>;
+
+/** What one sandbox used, read from its cgroup after its first response. */
+export const SandboxUsage = z.object({
+  memoryBytes: z.int().min(0).optional().meta({
+    description: 'Memory charged to the sandbox, bytes. Absent if it could not be read.',
+  }),
+  memoryPeakBytes: z.int().min(0).optional().meta({
+    description: 'Highest memory charged so far, bytes. Absent if it could not be read.',
+  }),
+  cpuNs: Nanoseconds.optional().meta({
+    description: 'CPU time used so far, ns. Absent if it could not be read.',
+  }),
+  unavailable: z.string().max(512).optional().meta({
+    description: 'Why a value is absent. Absent if none is.',
+  }),
+});
+export type SandboxUsage = z.output<typeof SandboxUsage>;
+
+/** One sandbox of a trial: what happened to it and when. */
+export const Instance = z.object({
+  index: z.int().min(0).max(4095).meta({ description: 'Number within the trial, from 0.' }),
+  address: z.string().max(64).meta({ description: 'IP address of the function.' }),
+  status: z.enum(['ok', 'failed']),
+  failure: Failure.optional().meta({ description: 'Absent if the status is ok.' }),
+  failedAfter: z.enum(PHASES).optional().meta({
+    description: 'The last phase that was reached before the failure. Absent if ok.',
+  }),
+  logTail: z.string().max(16_384).optional().meta({
+    description: 'The end of what the sandbox printed. Present if the instance failed.',
+  }),
+  httpStatus: z.int().optional().meta({ description: 'Status of the response. Absent if none.' }),
+  responseBytes: z.int().min(0).optional().meta({ description: 'Body size. Absent if none.' }),
+  phases: PhaseStamps,
+  usage: SandboxUsage.optional().meta({ description: 'Absent if the instance failed early.' }),
+});
+export type Instance = z.output<typeof Instance>;
+
+/** A device's estimate of fleet time: fleet time = own CLOCK_MONOTONIC + offset, within ± bound. */
+export const ClockEstimate = z.object({
+  fleetTime: z.string().max(128).meta({
+    description: 'Name of the clock that is fleet time: boot id and time namespace of its host.',
+  }),
+  offsetNs: Nanoseconds.meta({ description: 'Fleet time minus own CLOCK_MONOTONIC, ns.' }),
+  boundNs: Nanoseconds.meta({ description: 'Hard limit of the error of the offset, ns.' }),
+  ageNs: Nanoseconds.meta({ description: 'Age of the estimate when it was used, ns.' }),
+  probes: z.int().min(1).meta({ description: 'Number of probes that it rests on.' }),
+  roundTripMinNs: Nanoseconds.meta({ description: 'Shortest round trip among them, ns.' }),
+});
+export type ClockEstimate = z.output<typeof ClockEstimate>;
+
+/** How a device started a trial. */
+export const StartRecord = z.object({
+  targetFleetNs: Nanoseconds.meta({ description: 'The instant ordered, fleet time, ns.' }),
+  targetMonoNs: Nanoseconds.meta({ description: 'The same on own CLOCK_MONOTONIC, ns.' }),
+  actualMonoNs: Nanoseconds.meta({ description: 'When the start happened, same clock, ns.' }),
+  latenessNs: Nanoseconds.meta({ description: 'Actual minus target, ns. Negative is early.' }),
+  schedulingClass: z.string().max(64).meta({
+    description: 'Scheduling class and priority of the measuring process, e.g. SCHED_OTHER 0.',
+  }),
+  startedAtUtcNs: Nanoseconds.meta({
+    description: 'The actual start by the wall clock, ns since 1970, for people only.',
+  }),
+});
+export type StartRecord = z.output<typeof StartRecord>;
+
+/** A reason why a result must not be trusted as a measurement. The result is kept all the same. */
+export const InvalidMark = z.object({
+  code: z.enum(['late-start', 'clock-bound', 'clock-missing', 'leftover']).meta({
+    description: 'The kind of disturbance.',
+  }),
+  message: z.string().max(1024).meta({ description: 'What was seen, with which value.' }),
+});
+export type InvalidMark = z.output<typeof InvalidMark>;
+
+/** One combination of the experiment's factors. */
+export const Cell = z.object({
+  id: z.string().max(200).meta({ description: 'The factors in one string.' }),
+  sandbox: SandboxName,
+  function: Identifier,
+  instances: z.int().min(1).max(1024).meta({ description: 'Sandboxes started at once.' }),
+});
+export type Cell = z.output<typeof Cell>;
+
+/** What one device reports of one trial. A failure is a result too. */
+export const TrialResult = z
+  .object({
+    ...protocolField,
+    runId: Identifier,
+    trialId: Identifier,
+    attempt: z.int().min(1).meta({ description: 'From 1; a repeated trial counts up.' }),
+    deviceId: Identifier,
+    cell: Cell,
+    reportedBy: z.enum(['device', 'coordinator']).meta({
+      description: 'The coordinator reports in place of a device that was lost or declined.',
+    }),
+    status: z.enum(['ok', 'failed']).meta({
+      description: 'Failed if the trial or any of its instances failed.',
+    }),
+    failure: Failure.optional().meta({ description: 'Absent if the status is ok.' }),
+    invalid: z.array(InvalidMark).max(16).meta({ description: 'Empty if nothing disturbed it.' }),
+    clock: ClockEstimate.optional().meta({ description: 'Absent if the device never armed.' }),
+    start: StartRecord.optional().meta({ description: 'Absent if the trial never started.' }),
+    instances: z.array(Instance).max(1024),
+    functionDigest: Digest.optional().meta({ description: 'Absent if it never armed.' }),
+    sandboxDetails: z.record(z.string().max(64), z.string().max(256)).meta({
+      description: 'What the sandbox ran on, as in its availability.',
+    }),
+  })
+  .meta({ description: "One device's result of one trial." });
+export type TrialResult = z.output<typeof TrialResult>;
+
+/** The key under which a result exists once, whatever is delivered twice. */
+export function resultKey(
+  result: Pick<TrialResult, 'runId' | 'trialId' | 'deviceId' | 'attempt'>,
+): string {
+  return `${result.runId}/${result.trialId}/${result.deviceId}/${result.attempt}`;
+}

@@ -1,0 +1,114 @@
+import test from 'ava';
+import { renderCsv } from '../../../coordinator/report/csv.ts';
+import type { TrialResult } from '../../../schemas/result.ts';
+import { makeRun, randomNumbers, shuffled } from '../../support/run-fixture.ts';
+
+interface Field {
+  readonly text: string;
+  readonly isQuoted: boolean;
+}
+
+/** Reads RFC 4180, strictly; tells quoted fields from bare ones. */
+function parse(csv: string): Record<string, Field>[] {
+  const rows: Field[][] = [];
+  let row: Field[] = [];
+  let at = 0;
+  while (at < csv.length) {
+    const match = /(?:"((?:[^"]|"")*)"|([^",\r\n]*))(,|\r\n)/y;
+    match.lastIndex = at;
+    const found = match.exec(csv);
+    if (found === null) throw new Error(`not RFC 4180 at ${at}: ${csv.slice(at, at + 40)}`);
+    const [all, quoted, bare = '', end] = found;
+    row.push({ text: quoted?.replaceAll('""', '"') ?? bare, isQuoted: quoted !== undefined });
+    if (end === '\r\n') {
+      rows.push(row);
+      row = [];
+    }
+    at += all.length;
+  }
+  const [header, ...records] = rows;
+  return records.map((record) => {
+    if (record.length !== header!.length) throw new Error('rows differ in length');
+    return Object.fromEntries(record.map((field, index) => [header![index]!.text, field]));
+  });
+}
+
+test('renderCsv has one row per sandbox, whatever became of it', (t) => {
+  const { run, plan, results } = makeRun({
+    instances: [1, 4],
+    repetitions: 2,
+    failureRate: 0.2,
+    invalidRate: 0.2,
+  });
+  const rows = parse(renderCsv(run, plan, results));
+  t.is(
+    rows.length,
+    results.reduce((sum, { instances }) => sum + instances.length, 0),
+  );
+  for (const outcome of ['kept', 'failed', 'invalid']) {
+    t.true(rows.some((row) => row['outcome']?.text === outcome));
+  }
+});
+
+test('renderCsv has a row for a result without a sandbox, with absent fields empty', (t) => {
+  const { run, plan, results } = makeRun({ repetitions: 1 });
+  const lost: TrialResult = {
+    protocol: 1,
+    runId: run.runId,
+    trialId: 't0000',
+    attempt: 1,
+    deviceId: 'agent-1',
+    cell: results[0]!.cell,
+    reportedBy: 'coordinator',
+    status: 'failed',
+    failure: { code: 'DEVICE_LOST', message: 'no presence for 5 s' },
+    invalid: [],
+    instances: [],
+    sandboxDetails: {},
+  };
+  const [row] = parse(renderCsv(run, plan, [lost]));
+  t.is(row?.['failureCode']?.text, 'DEVICE_LOST');
+  for (const absent of [
+    'instance',
+    'latencyNs',
+    'latenessNs',
+    'firstByteSinceRequestNs',
+    'cpuNs',
+  ]) {
+    t.deepEqual(row?.[absent], { text: '', isQuoted: false }, absent);
+  }
+});
+
+test('renderCsv counts phases from the request, in ns', (t) => {
+  const { run, plan, results } = makeRun({ sandboxes: ['microvm'], repetitions: 1 });
+  const { phases } = results[0]!.instances[0]!;
+  const [row] = parse(renderCsv(run, plan, results));
+  t.is(row?.['requestAtMonoNs']?.text, String(phases.request));
+  t.is(row?.['guestEntrySinceRequestNs']?.text, String(phases.guestEntry! - phases.request!));
+  t.is(row?.['latencyNs']?.text, String(phases.firstByte! - phases.request!));
+});
+
+test('renderCsv quotes text, also if it looks like a formula, and leaves numbers bare', (t) => {
+  const { run, plan, results } = makeRun({ repetitions: 1, failureRate: 1 });
+  const message = '=1+1,"a"\r\n-2';
+  const changed = results.map((result): TrialResult => ({
+    ...result,
+    failure: { code: 'INTERNAL', message },
+    start: { ...result.start!, latenessNs: -42n },
+  }));
+  const [row] = parse(renderCsv(run, plan, changed));
+  t.deepEqual(row?.['failureMessage'], { text: message, isQuoted: true });
+  t.deepEqual(row?.['latenessNs'], { text: '-42', isQuoted: false });
+});
+
+test('renderCsv gives the same bytes whatever the order of the results', (t) => {
+  const { run, plan, results } = makeRun({ repetitions: 3 });
+  const expected = renderCsv(run, plan, results);
+  t.is(renderCsv(run, plan, shuffled(results, randomNumbers(9))), expected);
+  t.is(renderCsv(run, plan, [...results, results[0]!]), expected);
+});
+
+test('renderCsv of no results is its header', (t) => {
+  const { run, plan } = makeRun();
+  t.is(renderCsv(run, plan, []).split('\r\n').length, 2);
+});
