@@ -13,14 +13,14 @@ export interface DurableConsumer {
   stream: string;
   /** Name of the durable consumer: it remembers what was acknowledged. */
   consumer: string;
-  /** After this, ms, the server gives an unacknowledged message again. Default 10 s. */
+  /** After this, ms, the server gives an unacknowledged message again. Default 5 s. */
   ackWaitMs?: number;
   /** A message that failed this often is given up, with a log line. Default 8. */
   maxTries?: number;
   logger?: Logger;
 }
 
-const ACK_WAIT_MS = 10_000;
+const ACK_WAIT_MS = 5000;
 const ACK_TIMEOUT_MS = 2000;
 const ACK_TRIES = 5;
 const MAX_TRIES = 8;

@@ -20,16 +20,16 @@ import {
   RECORDER_CONSUMER,
   RESULTS_STREAM,
 } from '../schemas/subjects.ts';
-import type { SelectableDevice } from './device-selection.ts';
-import { commandDevice } from './device-commands.ts';
-import { Recorder } from './recorder.ts';
+import type { SelectableDevice } from './planning/device-selection.ts';
+import { commandDevice } from './dispatch/device-commands.ts';
+import { Recorder } from './recording/recorder.ts';
 import { Registry } from './registry.ts';
-import { executeRun } from './run-execution.ts';
-import { RunFolder } from './run-folder.ts';
-import { RunJournal } from './run-journal.ts';
-import { RunQueue } from './run-queue.ts';
-import { newRun, propose } from './submission.ts';
-import type { Published, Submission } from './submission.ts';
+import { executeRun } from './dispatch/run-execution.ts';
+import { RunFolder } from './recording/run-folder.ts';
+import { RunJournal } from './recording/run-journal.ts';
+import { RunQueue } from './dispatch/run-queue.ts';
+import { newRun, propose } from './planning/submission.ts';
+import type { Published, Submission } from './planning/submission.ts';
 
 /** Runs told in one answer, at most: the newest. */
 const RUNS_TOLD_MAX = 100;

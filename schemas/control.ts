@@ -27,7 +27,7 @@ const PlanReply = z.object({
 
 /** devices: what the registry knows. */
 const DevicesRequest = z.object({ ...protocolField });
-const DevicesReply = z.object({
+export const DevicesReply = z.object({
   ...protocolField,
   devices: z.array(Device.extend({ online: z.boolean() })),
 });

@@ -5,7 +5,7 @@ import type { Plan } from '../../schemas/plan.ts';
 import type { TrialResult } from '../../schemas/result.ts';
 import type { Run } from '../../schemas/run.ts';
 import { renderHtml } from '../report/html.ts';
-import { RunFolder } from '../run-folder.ts';
+import { RunFolder } from '../recording/run-folder.ts';
 
 /** A run as it is on disk, with what follows from it. */
 export interface ReadRun {

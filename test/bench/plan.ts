@@ -1,5 +1,5 @@
 import { Bench } from 'tinybench';
-import { plan } from '../../coordinator/planner.ts';
+import { plan } from '../../coordinator/planning/planner.ts';
 import { Experiment } from '../../schemas/experiment.ts';
 import type { Benchmark, BenchmarkValue } from './benchmark.ts';
 

@@ -1,9 +1,9 @@
-import type { Bus } from '../bus/bus.ts';
-import { LockstepError } from '../schemas/errors.ts';
-import type { Presence } from '../schemas/device.ts';
+import type { Bus } from '../../bus/bus.ts';
+import { LockstepError } from '../../schemas/errors.ts';
+import type { Presence } from '../../schemas/device.ts';
 import { commandDevice, commandDevices } from './device-commands.ts';
 import type { CommandMessage, CommandOutcome, CommandVerb } from './device-commands.ts';
-import type { Registry } from './registry.ts';
+import type { Registry } from '../registry.ts';
 
 /** Time to fetch artefacts and to set up the measuring process, ms. */
 const PREPARE_TIMEOUT_MS = 180_000;

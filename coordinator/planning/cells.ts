@@ -1,5 +1,5 @@
-import type { Experiment } from '../schemas/experiment.ts';
-import type { Cell } from '../schemas/result.ts';
+import type { Experiment } from '../../schemas/experiment.ts';
+import type { Cell } from '../../schemas/result.ts';
 
 type Exclusion = Experiment['exclude'][number];
 

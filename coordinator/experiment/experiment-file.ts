@@ -1,5 +1,5 @@
-import { LockstepError } from '../schemas/errors.ts';
-import { Experiment } from '../schemas/experiment.ts';
+import { LockstepError } from '../../schemas/errors.ts';
+import { Experiment } from '../../schemas/experiment.ts';
 import type { Mistake } from './mistake.ts';
 import { toSchemaMistakes } from './schema-mistakes.ts';
 import { readYamlSource } from './yaml-source.ts';

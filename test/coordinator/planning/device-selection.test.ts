@@ -1,8 +1,8 @@
 import test from 'ava';
-import { selectDevices } from '../../coordinator/device-selection.ts';
-import type { SelectableDevice } from '../../coordinator/device-selection.ts';
-import { LockstepError } from '../../schemas/errors.ts';
-import { PROTOCOL_VERSION } from '../../schemas/protocol.ts';
+import { selectDevices } from '../../../coordinator/planning/device-selection.ts';
+import type { SelectableDevice } from '../../../coordinator/planning/device-selection.ts';
+import { LockstepError } from '../../../schemas/errors.ts';
+import { PROTOCOL_VERSION } from '../../../schemas/protocol.ts';
 
 type Changes = Partial<SelectableDevice['presence']> & { online?: boolean };
 

@@ -1,7 +1,7 @@
-import type { Bus } from '../bus/bus.ts';
-import { TimeProbe, TimeReply } from '../schemas/messages.ts';
-import { decodeMessage, encodeMessage } from '../schemas/protocol.ts';
-import { timeSubject } from '../schemas/subjects.ts';
+import type { Bus } from '../../bus/bus.ts';
+import { TimeProbe, TimeReply } from '../../schemas/messages.ts';
+import { decodeMessage, encodeMessage } from '../../schemas/protocol.ts';
+import { timeSubject } from '../../schemas/subjects.ts';
 
 /** What the timekeeper's clock says. */
 export interface FleetInstant {

@@ -1,11 +1,11 @@
-import type { Bus } from '../bus/bus.ts';
-import { LockstepError, errorMessageOf } from '../schemas/errors.ts';
-import type { Plan } from '../schemas/plan.ts';
+import type { Bus } from '../../bus/bus.ts';
+import { LockstepError, errorMessageOf } from '../../schemas/errors.ts';
+import type { Plan } from '../../schemas/plan.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { Fleet } from './fleet.ts';
-import type { Recorder } from './recorder.ts';
-import type { Registry } from './registry.ts';
-import type { RunJournal } from './run-journal.ts';
+import type { Recorder } from '../recording/recorder.ts';
+import type { Registry } from '../registry.ts';
+import type { RunJournal } from '../recording/run-journal.ts';
 
 /** Time for devices to end a run, ms. */
 const RELEASE_TIMEOUT_MS = 60_000;

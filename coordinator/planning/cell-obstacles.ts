@@ -1,7 +1,7 @@
-import type { Failure } from '../schemas/failure.ts';
-import type { Plan } from '../schemas/plan.ts';
-import type { Cell } from '../schemas/result.ts';
-import type { SandboxAvailability } from '../schemas/sandbox.ts';
+import type { Failure } from '../../schemas/failure.ts';
+import type { Plan } from '../../schemas/plan.ts';
+import type { Cell } from '../../schemas/result.ts';
+import type { SandboxAvailability } from '../../schemas/sandbox.ts';
 
 /** What planning must know of a device. */
 export interface PlannedDevice {

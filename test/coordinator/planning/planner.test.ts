@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import test from 'ava';
 import fc from 'fast-check';
-import type { PlannedDevice, PlannedFunction } from '../../coordinator/cell-obstacles.ts';
-import { PLAN_CELLS_MAX, PLAN_TRIALS_MAX, plan } from '../../coordinator/planner.ts';
-import { LockstepError } from '../../schemas/errors.ts';
-import { Experiment } from '../../schemas/experiment.ts';
-import { Plan } from '../../schemas/plan.ts';
-import type { PlannedTrial } from '../../schemas/plan.ts';
-import { SandboxName } from '../../schemas/sandbox.ts';
+import type { PlannedDevice, PlannedFunction } from '../../../coordinator/planning/cell-obstacles.ts';
+import { PLAN_CELLS_MAX, PLAN_TRIALS_MAX, plan } from '../../../coordinator/planning/planner.ts';
+import { LockstepError } from '../../../schemas/errors.ts';
+import { Experiment } from '../../../schemas/experiment.ts';
+import { Plan } from '../../../schemas/plan.ts';
+import type { PlannedTrial } from '../../../schemas/plan.ts';
+import { SandboxName } from '../../../schemas/sandbox.ts';
 
 const FUNCTIONS: readonly PlannedFunction[] = [
   { name: 'hello-go', staticBinary: true },

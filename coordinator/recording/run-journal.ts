@@ -1,12 +1,12 @@
 import type { Logger } from 'pino';
-import type { Bus } from '../bus/bus.ts';
-import { errorMessageOf } from '../schemas/errors.ts';
-import type { Failure } from '../schemas/failure.ts';
-import type { Plan } from '../schemas/plan.ts';
-import { PROTOCOL_VERSION } from '../schemas/protocol.ts';
-import { isEnded, LedgerEvent, Progress } from '../schemas/run.ts';
-import type { Run, RunState } from '../schemas/run.ts';
-import { progressSubject } from '../schemas/subjects.ts';
+import type { Bus } from '../../bus/bus.ts';
+import { errorMessageOf } from '../../schemas/errors.ts';
+import type { Failure } from '../../schemas/failure.ts';
+import type { Plan } from '../../schemas/plan.ts';
+import { PROTOCOL_VERSION } from '../../schemas/protocol.ts';
+import { isEnded, LedgerEvent, Progress } from '../../schemas/run.ts';
+import type { Run, RunState } from '../../schemas/run.ts';
+import { progressSubject } from '../../schemas/subjects.ts';
 import type { RunFolder } from './run-folder.ts';
 
 /** An event without the fields that every event has. */

@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import { LockstepError } from '../schemas/errors.ts';
-import type { Experiment } from '../schemas/experiment.ts';
-import type { Plan } from '../schemas/plan.ts';
-import { PROTOCOL_VERSION } from '../schemas/protocol.ts';
-import type { Run } from '../schemas/run.ts';
-import { VERSION } from '../schemas/version.ts';
+import { LockstepError } from '../../schemas/errors.ts';
+import type { Experiment } from '../../schemas/experiment.ts';
+import type { Plan } from '../../schemas/plan.ts';
+import { PROTOCOL_VERSION } from '../../schemas/protocol.ts';
+import type { Run } from '../../schemas/run.ts';
+import { VERSION } from '../../schemas/version.ts';
 import { selectDevices } from './device-selection.ts';
 import type { DeviceChoice, SelectableDevice } from './device-selection.ts';
-import { assertExperiment } from './experiment-file.ts';
+import { assertExperiment } from '../experiment/experiment-file.ts';
 import { plan } from './planner.ts';
 
 /** Functions and kernel as they are published now. */

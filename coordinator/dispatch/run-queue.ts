@@ -1,9 +1,9 @@
 import type { Logger } from 'pino';
-import { LockstepError, errorMessageOf } from '../schemas/errors.ts';
-import { toFailure } from '../schemas/failure.ts';
-import type { Plan } from '../schemas/plan.ts';
-import type { Run } from '../schemas/run.ts';
-import type { RunJournal } from './run-journal.ts';
+import { LockstepError, errorMessageOf } from '../../schemas/errors.ts';
+import { toFailure } from '../../schemas/failure.ts';
+import type { Plan } from '../../schemas/plan.ts';
+import type { Run } from '../../schemas/run.ts';
+import type { RunJournal } from '../recording/run-journal.ts';
 
 /** Runs that wait or go, at most. */
 const RUNS_MAX = 256;

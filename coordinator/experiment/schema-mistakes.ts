@@ -1,6 +1,6 @@
 import type { z } from 'zod';
-import { Experiment } from '../schemas/experiment.ts';
-import { SandboxName } from '../schemas/sandbox.ts';
+import { Experiment } from '../../schemas/experiment.ts';
+import { SandboxName } from '../../schemas/sandbox.ts';
 import { formatDataPath, quote } from './mistake.ts';
 import type { DataPath, Mistake } from './mistake.ts';
 import { nearestNameHint } from './nearest-name.ts';

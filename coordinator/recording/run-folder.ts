@@ -3,11 +3,11 @@ import { appendFile, mkdir, open, readFile, readdir, rename, truncate } from 'no
 import type { FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { z } from 'zod';
-import { LockstepError } from '../schemas/errors.ts';
-import { Plan } from '../schemas/plan.ts';
-import { decodeMessage } from '../schemas/protocol.ts';
-import { TrialResult } from '../schemas/result.ts';
-import { LedgerEvent, Run } from '../schemas/run.ts';
+import { LockstepError } from '../../schemas/errors.ts';
+import { Plan } from '../../schemas/plan.ts';
+import { decodeMessage } from '../../schemas/protocol.ts';
+import { TrialResult } from '../../schemas/result.ts';
+import { LedgerEvent, Run } from '../../schemas/run.ts';
 
 /** Largest results file that is read at once, bytes. */
 const RESULTS_BYTES_MAX = 2 ** 31;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'ava';
 import fc from 'fast-check';
-import { Random, shuffled } from '../../coordinator/random.ts';
+import { Random, shuffled } from '../../../coordinator/planning/random.ts';
 
 test('Random gives the published values of SplitMix64 for seed 1234567', (t) => {
   const random = new Random(1_234_567);

@@ -1,16 +1,16 @@
-import type { Bus } from '../bus/bus.ts';
-import { LockstepError } from '../schemas/errors.ts';
-import { toFailure } from '../schemas/failure.ts';
-import type { Failure } from '../schemas/failure.ts';
-import type { PlannedTrial } from '../schemas/plan.ts';
-import { PROTOCOL_VERSION } from '../schemas/protocol.ts';
-import type { TrialResult } from '../schemas/result.ts';
-import { NS_PER_MS } from '../schemas/units.ts';
+import type { Bus } from '../../bus/bus.ts';
+import { LockstepError } from '../../schemas/errors.ts';
+import { toFailure } from '../../schemas/failure.ts';
+import type { Failure } from '../../schemas/failure.ts';
+import type { PlannedTrial } from '../../schemas/plan.ts';
+import { PROTOCOL_VERSION } from '../../schemas/protocol.ts';
+import type { TrialResult } from '../../schemas/result.ts';
+import { NS_PER_MS } from '../../schemas/units.ts';
 import type { CommandOutcome } from './device-commands.ts';
 import type { Fleet } from './fleet.ts';
 import { readFleetClock } from './fleet-clock.ts';
-import type { Recorder } from './recorder.ts';
-import type { RunJournal } from './run-journal.ts';
+import type { Recorder } from '../recording/recorder.ts';
+import type { RunJournal } from '../recording/run-journal.ts';
 import { TrialBook } from './trial-book.ts';
 
 /** Time to arm: the untimed set-up of a trial and a burst of clock probes, ms. */

@@ -8,9 +8,9 @@ import {
   assertExperiment,
   formatMistakes,
   parseExperiment,
-} from '../../coordinator/experiment-file.ts';
-import type { Mistake } from '../../coordinator/mistake.ts';
-import { LockstepError } from '../../schemas/errors.ts';
+} from '../../../coordinator/experiment/experiment-file.ts';
+import type { Mistake } from '../../../coordinator/experiment/mistake.ts';
+import { LockstepError } from '../../../schemas/errors.ts';
 
 const VALID = `experiment: cold
 question: How long?

@@ -1,4 +1,4 @@
-import type { TrialResult } from '../schemas/result.ts';
+import type { TrialResult } from '../../schemas/result.ts';
 
 /**
  * Keeps, for the trial that is going, which devices still owe a result, and lets the dispatcher

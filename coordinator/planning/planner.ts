@@ -1,12 +1,12 @@
-import { LockstepError } from '../schemas/errors.ts';
-import type { Experiment } from '../schemas/experiment.ts';
-import type { Plan, PlannedTrial } from '../schemas/plan.ts';
-import { PROTOCOL_VERSION } from '../schemas/protocol.ts';
-import type { Cell } from '../schemas/result.ts';
+import { LockstepError } from '../../schemas/errors.ts';
+import type { Experiment } from '../../schemas/experiment.ts';
+import type { Plan, PlannedTrial } from '../../schemas/plan.ts';
+import { PROTOCOL_VERSION } from '../../schemas/protocol.ts';
+import type { Cell } from '../../schemas/result.ts';
 import { obstaclesOf } from './cell-obstacles.ts';
 import type { CellObstacle, PlannedDevice, PlannedFunction } from './cell-obstacles.ts';
 import { cellsOf } from './cells.ts';
-import { nearestNameHint } from './nearest-name.ts';
+import { nearestNameHint } from '../experiment/nearest-name.ts';
 import { Random, shuffled } from './random.ts';
 
 /** Most cells of a plan: what the message that prepares a device can carry. */

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
-import { resultKey } from '../schemas/result.ts';
-import type { TrialResult } from '../schemas/result.ts';
+import { resultKey } from '../../schemas/result.ts';
+import type { TrialResult } from '../../schemas/result.ts';
 import { RunFolder } from './run-folder.ts';
 
 /** Runs whose keys are kept in memory; the oldest are forgotten and read again when needed. */

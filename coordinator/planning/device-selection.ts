@@ -1,6 +1,6 @@
-import type { Device } from '../schemas/device.ts';
-import { LockstepError } from '../schemas/errors.ts';
-import type { Experiment } from '../schemas/experiment.ts';
+import type { Device } from '../../schemas/device.ts';
+import { LockstepError } from '../../schemas/errors.ts';
+import type { Experiment } from '../../schemas/experiment.ts';
 
 /** A device of the registry and whether it was heard of lately. */
 export interface SelectableDevice extends Device {

@@ -1,8 +1,8 @@
 import type { z } from 'zod';
-import type { Bus } from '../bus/bus.ts';
-import { LockstepError } from '../schemas/errors.ts';
-import { COMMANDS } from '../schemas/messages.ts';
-import { commandSubject } from '../schemas/subjects.ts';
+import type { Bus } from '../../bus/bus.ts';
+import { LockstepError } from '../../schemas/errors.ts';
+import { COMMANDS } from '../../schemas/messages.ts';
+import { commandSubject } from '../../schemas/subjects.ts';
 
 export type CommandVerb = keyof typeof COMMANDS;
 export type CommandMessage<V extends CommandVerb> = Omit<

@@ -1,0 +1,18 @@
+import { InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
+
+/** Options that every command of a client has. */
+export function withClientOptions(command: Command): Command {
+  return command
+    .option('--server <url>', 'NATS server of the coordinator')
+    .option('--creds <file>', 'credential of a researcher, together with --server');
+}
+
+/** Reads a whole number within limits. */
+export function wholeNumber(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (/^\d+$/.test(text) && value >= least && value <= most) return value;
+    throw new InvalidArgumentError(`Use a whole number from ${least} to ${most}.`);
+  };
+}

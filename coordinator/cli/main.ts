@@ -1,0 +1,135 @@
+import { join } from 'node:path';
+import { Command, CommanderError } from 'commander';
+import { VERSION } from '../../schemas/version.ts';
+import { agent } from './commands/agent.ts';
+import { check } from './commands/check.ts';
+import { addDevice, devices } from './commands/devices.ts';
+import { doctor } from './commands/doctor.ts';
+import { withClientOptions, wholeNumber } from './commands/options.ts';
+import { plan } from './commands/plan.ts';
+import { quickstart } from './commands/quickstart.ts';
+import { report, results } from './commands/results.ts';
+import { run } from './commands/run.ts';
+import { cancel, runs } from './commands/runs.ts';
+import { coordinator, up } from './commands/up.ts';
+import { EXIT_CODES } from './exit-codes.ts';
+import { CHECKOUT_FOLDER } from './home.ts';
+import { runCommand } from './session.ts';
+import type { GlobalOptions, Work } from './session.ts';
+
+const AGENTS_MAX = 256;
+const REPETITIONS_MAX = 100_000;
+const QUICKSTART = join(CHECKOUT_FOLDER, 'experiments/quickstart.yaml');
+
+const program = new Command('lockstep')
+  .description('One trial, every device, the same instant: synchronized sandbox measurements')
+  .version(VERSION)
+  .option('--data <folder>', 'data folder (default: .lockstep in the checkout, or LOCKSTEP_HOME)')
+  .option('--no-color', 'no colours')
+  .enablePositionalOptions()
+  .showHelpAfterError()
+  .exitOverride();
+
+async function execute(work: Work): Promise<void> {
+  process.exitCode = await runCommand(program.opts<GlobalOptions>(), work);
+}
+
+const agentsOption = ['--agents <n>', 'agents on this machine', wholeNumber(0, AGENTS_MAX)] as const;
+const repetitionsOption = [
+  '--repetitions <n>',
+  'trials per cell, in place of what the file says',
+  wholeNumber(1, REPETITIONS_MAX),
+] as const;
+
+program
+  .command('quickstart')
+  .description('start everything here, run one experiment, show its table, end everything')
+  .option(...agentsOption, 3)
+  .option(...repetitionsOption)
+  .option('--experiment <file>', 'experiment file', QUICKSTART)
+  .action((options) => execute(quickstart(options)));
+program
+  .command('up')
+  .description('start server, coordinator and local agents, until Ctrl-C')
+  .option(...agentsOption, 1)
+  .option('--host <address>', 'address of the server', '127.0.0.1')
+  .option('--port <n>', 'port of the server; 0 takes any free one', wholeNumber(0, 65_535), 4222)
+  .action((options) => execute(up(options)));
+program
+  .command('coordinator')
+  .description('start a coordinator on a NATS server that runs elsewhere, until Ctrl-C')
+  .requiredOption('--server <url>', 'NATS server')
+  .requiredOption('--creds <file>', 'credential of the coordinator')
+  .requiredOption('--timekeeper-creds <file>', 'credential of the timekeeper')
+  .action((options) => execute(coordinator(options)));
+program
+  .command('agent')
+  .description('run an agent on this machine (see: lockstep agent)')
+  .allowUnknownOption()
+  .passThroughOptions()
+  .helpOption(false)
+  .argument('[options...]', '--server URL --creds FILE --data FOLDER')
+  .action((args: string[]) => execute(agent(args)));
+withClientOptions(program.command('run'))
+  .description('run an experiment and show its table')
+  .argument('<file>', 'experiment file')
+  .option(...repetitionsOption)
+  .option('--detach', 'start it, print its id and leave')
+  .action((file: string, options) => execute(run(file, options)));
+withClientOptions(program.command('plan'))
+  .description('show what a run would do on the fleet as it is now')
+  .argument('<file>', 'experiment file')
+  .option(...repetitionsOption)
+  .option('--json', 'as JSON')
+  .action((file: string, options) => execute(plan(file, options)));
+program
+  .command('check')
+  .description('check an experiment file: every mistake at once')
+  .argument('<file>', 'experiment file')
+  .action((file: string) => execute(check(file)));
+const devicesCommand = withClientOptions(program.command('devices'))
+  .description('list the devices, with what they can run')
+  .option('--json', 'as JSON')
+  .action((options) => execute(devices(options)));
+devicesCommand
+  .command('add')
+  .description('make a credential for a device elsewhere')
+  .argument('<id>', 'id of the device')
+  .option('--out <file>', 'where to write it (default: ID.creds)')
+  .action((deviceId: string, options) => execute(addDevice(deviceId, options)));
+program
+  .command('runs')
+  .description('list the runs, newest first')
+  .option('--json', 'as JSON')
+  .action((options) => execute(runs(options)));
+withClientOptions(program.command('cancel'))
+  .description('cancel a run; what was reported is kept')
+  .argument('<run>', 'id of the run')
+  .action((runId: string, options) => execute(cancel(runId, options)));
+program
+  .command('results')
+  .description('show the results of a run')
+  .argument('[run]', 'id of the run', 'latest')
+  .option('--json', 'as JSON')
+  .option('--csv', 'as CSV, a row per sandbox')
+  .action((runId: string, options) => execute(results(runId, options)));
+program
+  .command('report')
+  .description('write the HTML report of a run')
+  .argument('[run]', 'id of the run', 'latest')
+  .option('--out <file>', 'also to this file')
+  .action((runId: string, options) => execute(report(runId, options)));
+program
+  .command('doctor')
+  .description('say what this machine has and lacks, and how to get it')
+  .option('--json', 'as JSON')
+  .action((options) => execute(doctor(options)));
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (!(error instanceof CommanderError)) throw error;
+  process.exitCode = error.exitCode === 0 ? EXIT_CODES.ok : EXIT_CODES.usage;
+}
+// A connection that still closes must not keep a finished command; exit codes are set above.
+process.exit();
