@@ -162,21 +162,33 @@ export async function* readStream(
   }
 }
 
+/** JetStream's error code of a consumer that exists with other settings (JSConsumerExists). */
+const CONSUMER_EXISTS = 10148;
+
 /** Makes sure that a durable consumer exists: in order, one message at a time, explicit acks. */
 export async function ensureConsumer(
   bus: Bus,
   { stream, consumer, ackWaitMs }: { stream: string; consumer: string; ackWaitMs: number },
 ): Promise<void> {
+  const settings = {
+    ack_wait: nanos(ackWaitMs),
+    max_ack_pending: 1,
+    max_deliver: -1,
+  };
   try {
     const manager = await managerOf(bus);
-    await manager.consumers.add(stream, {
-      durable_name: consumer,
-      ack_policy: AckPolicy.Explicit,
-      deliver_policy: DeliverPolicy.All,
-      ack_wait: nanos(ackWaitMs),
-      max_ack_pending: 1,
-      max_deliver: -1,
-    });
+    try {
+      await manager.consumers.add(stream, {
+        durable_name: consumer,
+        ack_policy: AckPolicy.Explicit,
+        deliver_policy: DeliverPolicy.All,
+        ...settings,
+      });
+    } catch (error) {
+      // An earlier release made it with other settings; what it remembers must stay.
+      if (!(error instanceof JetStreamApiError) || error.code !== CONSUMER_EXISTS) throw error;
+      await manager.consumers.update(stream, consumer, settings);
+    }
   } catch (error) {
     throw streamError(error, `setting up consumer ${consumer} of stream ${stream}`);
   }

@@ -18,6 +18,8 @@ const CONNECTION_TIMEOUT_MS = 5000;
 export class ReadyListener {
   readonly #server: Server;
   readonly #waiting = new Map<string, (atMonoNs: bigint) => void>();
+  readonly #sockets = new Set<Socket>();
+  readonly #connections = new Set<Socket>();
 
   private constructor(server: Server) {
     this.#server = server;
@@ -56,17 +58,25 @@ export class ReadyListener {
     this.#waiting.delete(address);
   }
 
-  /** Stops listening. */
+  /** Stops listening and drops what is still connected. */
   async close(): Promise<void> {
     this.#waiting.clear();
+    // A guest that was killed never closes its end.
+    for (const socket of this.#sockets) socket.destroy();
     await new Promise<void>((resolve) => {
       this.#server.close(() => {
         resolve();
       });
+      // A server closes only after its connections, and a sandbox may hold one for ever.
+      for (const socket of this.#connections) socket.destroy();
     });
   }
 
   #accept(socket: Socket, atMonoNs: bigint): void {
+    this.#sockets.add(socket);
+    socket.once('close', () => this.#sockets.delete(socket));
+    this.#connections.add(socket);
+    socket.once('close', () => this.#connections.delete(socket));
     socket.setTimeout(CONNECTION_TIMEOUT_MS, () => {
       socket.destroy();
     });

@@ -25,9 +25,9 @@ export class Home {
     );
   }
 
-  /** What the set-up built. */
+  /** What the set-up built: it belongs to the checkout, whatever the data folder is. */
   get cacheFolder(): string {
-    return join(this.folder, 'cache');
+    return resolve(process.env['LOCKSTEP_CACHE'] ?? join(CHECKOUT_FOLDER, '.lockstep', 'cache'));
   }
 
   /** Artefacts of the agents on this machine, fetched as any device fetches them. */

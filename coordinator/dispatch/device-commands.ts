@@ -43,25 +43,6 @@ export async function commandDevice<V extends CommandVerb>(
   }
 }
 
-/** Sends one command to many devices at once, and waits for every outcome. */
-export async function commandDevices<V extends CommandVerb>(
-  bus: Bus,
-  target: { deviceIds: readonly string[]; verb: V; timeoutMs: number },
-  message: CommandMessage<V>,
-): Promise<CommandOutcome<V>[]> {
-  const { verb, timeoutMs } = target;
-  return Promise.all(
-    target.deviceIds.map(async (deviceId) => {
-      try {
-        return { deviceId, reply: await commandDevice(bus, { deviceId, verb, timeoutMs }, message) };
-      } catch (error) {
-        if (error instanceof LockstepError) return { deviceId, error };
-        throw error;
-      }
-    }),
-  );
-}
-
 /** True if nobody spoke for the device; an error of its own came without a cause. */
 function isSilence(error: LockstepError): boolean {
   const silent: string[] = ['DEADLINE_EXCEEDED', 'BUS_UNAVAILABLE', 'NOT_FOUND'];

@@ -99,9 +99,14 @@ export class Dispatcher {
     const { fleet, recorder, journal } = this.#ports;
     const everyone = [...fleet.deviceIds];
     const book = new TrialBook(everyone);
-    const stopRecording = recorder.watch((result) => {
-      const { runId, trialId } = result;
-      if (runId === journal.run.runId && trialId === trial.trialId) book.note(result);
+    const stopRecording = recorder.watch({
+      onResult: (result) => {
+        const { runId, trialId } = result;
+        if (runId === journal.run.runId && trialId === trial.trialId) book.note(result);
+      },
+      onFailure: (error) => {
+        book.giveUp(error);
+      },
     });
     try {
       const armed = await this.#arm(trial);
@@ -208,23 +213,19 @@ export class Dispatcher {
 
   async #awaitResults(armed: Armed, book: TrialBook, signal: AbortSignal): Promise<void> {
     const { fleet, journal } = this.#ports;
-    const over = new AbortController();
     const stopWatching = fleet.watch(() => {
       const lost = new Map<string, Failure>();
       for (const deviceId of book.owing) {
         const loss = fleet.lossOf(deviceId);
         if (loss !== undefined) lost.set(deviceId, toFailure(loss));
       }
-      this.#recordAll(armed.trial, lost).catch(() => {
-        over.abort();
+      this.#recordAll(armed.trial, lost).catch((error: unknown) => {
+        book.giveUp(error);
       });
     });
     const { readyTimeoutMs } = journal.run.experiment.procedure;
     try {
-      await book.complete(
-        2 * readyTimeoutMs + RESULT_MARGIN_MS,
-        AbortSignal.any([signal, over.signal]),
-      );
+      await book.complete(2 * readyTimeoutMs + RESULT_MARGIN_MS, signal);
     } finally {
       stopWatching();
     }

@@ -1,8 +1,8 @@
 import type { Bus } from '../../bus/bus.ts';
 import { LockstepError } from '../../schemas/errors.ts';
 import type { Presence } from '../../schemas/device.ts';
-import { commandDevice, commandDevices } from './device-commands.ts';
-import type { CommandMessage, CommandOutcome, CommandVerb } from './device-commands.ts';
+import { commandDevice } from './device-commands.ts';
+import type { CommandMessage, CommandOutcome, CommandReply, CommandVerb } from './device-commands.ts';
 import type { Registry } from '../registry.ts';
 
 /** Time to fetch artefacts and to set up the measuring process, ms. */
@@ -38,14 +38,10 @@ export class Fleet {
 
   /** Why a device can't take part now, or `undefined` if it can. */
   lossOf(deviceId: string): LockstepError | undefined {
-    const presence = this.#presenceOf(deviceId);
-    if (presence === undefined || !this.#registry.isOnline(deviceId)) {
-      return lost(deviceId, 'it has not been heard lately');
-    }
-    const preparedStart = this.#preparedStart.get(deviceId);
-    if (preparedStart === undefined) return lost(deviceId, 'it is not prepared for this run');
-    if (preparedStart !== presence.startedAtUtcMs) return lost(deviceId, 'its agent was restarted');
-    return undefined;
+    const start = this.#preparedStart.get(deviceId);
+    const loss = this.#lossSince(deviceId, start);
+    if (loss !== undefined || start !== undefined) return loss;
+    return lost(deviceId, 'it is not prepared for this run');
   }
 
   /** Prepares devices; those that refuse are in the outcome. */
@@ -71,12 +67,22 @@ export class Fleet {
     await this.#prepareIdle(this.#missing());
   }
 
-  /** Sends a command to devices. */
+  /**
+   * Sends a command to devices at once and waits for every outcome; a device that is lost in the
+   * meantime is not waited for.
+   */
   command<V extends CommandVerb>(
     target: { deviceIds: readonly string[]; verb: V; timeoutMs: number },
     message: CommandMessage<V>,
   ): Promise<CommandOutcome<V>[]> {
-    return commandDevices(this.#bus, target, message);
+    const { verb, timeoutMs } = target;
+    return Promise.all(
+      target.deviceIds.map((deviceId) =>
+        this.#untilLost(deviceId, this.#preparedStart.get(deviceId), () =>
+          commandDevice(this.#bus, { deviceId, verb, timeoutMs }, message),
+        ),
+      ),
+    );
   }
 
   /** Watches for devices that are lost; calls back when something about one of them changed. */
@@ -89,6 +95,15 @@ export class Fleet {
       clearInterval(timer);
       stopWatching();
     };
+  }
+
+  #lossSince(deviceId: string, start: number | undefined): LockstepError | undefined {
+    const presence = this.#presenceOf(deviceId);
+    if (presence === undefined || !this.#registry.isOnline(deviceId)) {
+      return lost(deviceId, 'it has not been heard lately');
+    }
+    const isSame = start === undefined || start === presence.startedAtUtcMs;
+    return isSame ? undefined : lost(deviceId, 'its agent was restarted');
   }
 
   #missing(): string[] {
@@ -108,16 +123,34 @@ export class Fleet {
   }
 
   async #prepareOne(deviceId: string): Promise<CommandOutcome<'prepare'>> {
-    const startedAtUtcMs = this.#presenceOf(deviceId)?.startedAtUtcMs;
+    const start = this.#presenceOf(deviceId)?.startedAtUtcMs;
+    this.#preparedStart.delete(deviceId);
+    const target = { deviceId, verb: 'prepare' as const, timeoutMs: PREPARE_TIMEOUT_MS };
+    const outcome = await this.#untilLost(deviceId, start, () =>
+      commandDevice(this.#bus, target, this.#prepare),
+    );
+    if ('reply' in outcome && start !== undefined) this.#preparedStart.set(deviceId, start);
+    return outcome;
+  }
+
+  async #untilLost<V extends CommandVerb>(
+    deviceId: string,
+    start: number | undefined,
+    ask: () => Promise<CommandReply<V>>,
+  ): Promise<CommandOutcome<V>> {
+    const loss = Promise.withResolvers<CommandOutcome<V>>();
+    const stopWatching = this.watch(() => {
+      const error = this.#lossSince(deviceId, start);
+      if (error !== undefined) loss.resolve({ deviceId, error });
+    });
     try {
-      const target = { deviceId, verb: 'prepare' as const, timeoutMs: PREPARE_TIMEOUT_MS };
-      const reply = await commandDevice(this.#bus, target, this.#prepare);
-      if (startedAtUtcMs !== undefined) this.#preparedStart.set(deviceId, startedAtUtcMs);
-      return { deviceId, reply };
+      const answer = ask().then((reply) => ({ deviceId, reply }));
+      return await Promise.race([answer, loss.promise]);
     } catch (error) {
-      this.#preparedStart.delete(deviceId);
       if (error instanceof LockstepError) return { deviceId, error };
       throw error;
+    } finally {
+      stopWatching();
     }
   }
 

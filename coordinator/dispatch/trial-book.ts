@@ -12,6 +12,8 @@ export class TrialBook {
   constructor(deviceIds: readonly string[]) {
     this.#owing = new Set(deviceIds);
     if (this.#owing.size === 0) this.#complete.resolve(undefined);
+    // Nobody may be waiting when it is given up; whoever waits next is told.
+    this.#complete.promise.catch(() => undefined);
   }
 
   /** The devices whose result is not on disk yet. */
@@ -31,7 +33,15 @@ export class TrialBook {
     if (this.#owing.size === 0) this.#complete.resolve(undefined);
   }
 
-  /** Resolves when every device's result is on disk, or when the time is over or cancelled. */
+  /** Results can't be kept any more: waiting ends with this error. */
+  giveUp(error: unknown): void {
+    this.#complete.reject(error);
+  }
+
+  /**
+   * Resolves when every device's result is on disk, or when the time is over or cancelled. Rejects
+   * when it was given up.
+   */
   async complete(timeoutMs: number, signal: AbortSignal): Promise<void> {
     const over = Promise.withResolvers<undefined>();
     const timer = setTimeout(() => {

@@ -6,6 +6,14 @@ import { RunFolder } from './run-folder.ts';
 /** Runs whose keys are kept in memory; the oldest are forgotten and read again when needed. */
 const RUNS_IN_MEMORY_MAX = 64;
 
+/** What is told of results. */
+export interface RecordWatcher {
+  /** A new result is on disk. */
+  onResult(result: TrialResult): void;
+  /** A result could not be put on disk. */
+  onFailure(error: unknown): void;
+}
+
 interface OpenRun {
   readonly folder: RunFolder;
   /** Who reported each result that is on disk. */
@@ -21,7 +29,7 @@ export class Recorder {
   readonly #dataFolder: string;
   readonly #logger: Logger;
   readonly #runs = new Map<string, Promise<OpenRun>>();
-  readonly #watchers = new Set<(result: TrialResult) => void>();
+  readonly #watchers = new Set<RecordWatcher>();
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(dataFolder: string, logger: Logger) {
@@ -36,12 +44,14 @@ export class Recorder {
    */
   record(result: TrialResult): Promise<boolean> {
     const done = this.#last.then(() => this.#write(result));
-    this.#last = done.catch(() => undefined);
+    this.#last = done.catch((error: unknown) => {
+      for (const watcher of this.#watchers) watcher.onFailure(error);
+    });
     return done;
   }
 
-  /** Calls back for every new result, once it is on disk. Returns how to stop that. */
-  watch(watcher: (result: TrialResult) => void): () => void {
+  /** Tells of every new result and of every failure to keep one. Returns how to stop that. */
+  watch(watcher: RecordWatcher): () => void {
     this.#watchers.add(watcher);
     return () => this.#watchers.delete(watcher);
   }
@@ -56,7 +66,7 @@ export class Recorder {
     }
     await run.folder.appendResults([result]);
     run.reportedBy.set(key, result.reportedBy);
-    for (const watcher of this.#watchers) watcher(result);
+    for (const watcher of this.#watchers) watcher.onResult(result);
     return true;
   }
 

@@ -25,6 +25,8 @@ export interface RunRecord {
  */
 export class RunFolder {
   readonly folder: string;
+  /** Files whose last line may be torn, since adding to them failed. */
+  readonly #torn = new Set<string>();
 
   constructor(folder: string) {
     this.folder = folder;
@@ -147,7 +149,16 @@ export class RunFolder {
   async #append(name: string, lines: readonly string[]): Promise<void> {
     await this.#guard(name, async () => {
       await mkdir(this.folder, { recursive: true });
-      await appendFile(this.path(name), lines.map((line) => `${line}\n`).join(''), { flush: true });
+      // A full disk takes a part of a line; what comes next must not continue it.
+      if (this.#torn.has(name)) await cutTornLine(this.path(name));
+      this.#torn.delete(name);
+      const text = lines.map((line) => `${line}\n`).join('');
+      try {
+        await appendFile(this.path(name), text, { flush: true });
+      } catch (error) {
+        this.#torn.add(name);
+        throw error;
+      }
     });
   }
 

@@ -32,7 +32,12 @@ export function readAptSources(folder = '/etc/apt') {
   return sources;
 }
 
-/** Reads `deb [options] uri suite component…` lines; see sources.list(5). */
+/**
+ * Reads `deb [options] uri suite component…` lines; see sources.list(5).
+ *
+ * @param {string} text
+ * @returns {AptSource[]}
+ */
 export function parseOneLineSources(text) {
   const sources = [];
   for (const line of text.split('\n')) {
@@ -49,7 +54,12 @@ export function parseOneLineSources(text) {
   return sources;
 }
 
-/** Reads stanzas of `Field: value` lines; see sources.list(5), "DEB822-style format". */
+/**
+ * Reads stanzas of `Field: value` lines; see sources.list(5), "DEB822-style format".
+ *
+ * @param {string} text
+ * @returns {AptSource[]}
+ */
 export function parseDeb822Sources(text) {
   const sources = [];
   const withoutComments = text.replace(/^#.*\n?/gm, '');
@@ -90,7 +100,13 @@ export function deriveNewerSources(sources, codename) {
   return derived.some((source) => source.suite === newer) ? derived : [];
 }
 
-/** The machine's own Debian sources, without those of other publishers. */
+/**
+ * The machine's own Debian sources, without those of other publishers.
+ *
+ * @param {AptSource[]} sources
+ * @param {string} codename of the release that the machine runs.
+ * @returns {AptSource[]}
+ */
 export function chooseOwnSources(sources, codename) {
   return sources.filter(
     ({ suite, components }) =>
@@ -98,7 +114,11 @@ export function chooseOwnSources(sources, codename) {
   );
 }
 
-/** Writes sources in the DEB822 form. */
+/**
+ * Writes sources in the DEB822 form.
+ *
+ * @param {AptSource[]} sources
+ */
 export function formatDeb822(sources) {
   const stanzas = sources.map(({ uri, suite, components, signedBy }) => {
     const lines = ['Types: deb', `URIs: ${uri}`, `Suites: ${suite}`];

@@ -95,6 +95,8 @@ async function download(url) {
     }
     return Buffer.concat(chunks);
   } catch (error) {
-    throw new Error(`${url} could not be downloaded: ${error.cause?.message ?? error.message}`);
+    throw new Error(`${url} could not be downloaded: ${error.cause?.message ?? error.message}`, {
+      cause: error,
+    });
   }
 }

@@ -8,6 +8,7 @@ export class Report {
   /** @type {{name: string, why: string, remedy: string}[]} */
   missing = [];
 
+  /** @param {(text: string) => unknown} write */
   constructor(write = (text) => process.stderr.write(text)) {
     this.#write = write;
   }

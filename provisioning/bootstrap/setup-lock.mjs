@@ -30,14 +30,14 @@ export async function takeSetupLock(path, options = {}) {
         takeAway(path, JSON.stringify(owner));
         continue;
       }
+      if (owner !== undefined && !hasSaid) options.onWait?.(owner.pid);
+      hasSaid ||= owner !== undefined;
       if (performance.now() > deadlineMs) {
         throw new SetupError(
           `another set-up (process ${owner?.pid ?? '?'}) holds ${path} for too long`,
           `end it: kill ${owner?.pid ?? 'PID'}`,
         );
       }
-      if (owner !== undefined && !hasSaid) options.onWait?.(owner.pid);
-      hasSaid ||= owner !== undefined;
       await sleep(POLL_MS);
     }
   } finally {

@@ -1,7 +1,9 @@
 import type { Benchmark } from './benchmark.ts';
+import { coldStartBenchmark } from './cold-start.ts';
 import { planBenchmark } from './plan.ts';
 
 /** All benchmarks, by the name that `npm run bench` knows them by. */
 export const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
+  'cold-start': coldStartBenchmark,
   plan: planBenchmark,
 };

@@ -60,11 +60,12 @@ test('parseDeb822Sources reads a stanza for each address and suite', (t) => {
 });
 
 test('parseDeb822Sources keeps a key that stands in the source', (t) => {
-  const key = '\n -----BEGIN PGP PUBLIC KEY BLOCK-----\n .\n abc\n -----END PGP PUBLIC KEY BLOCK-----';
+  const key =
+    '\n -----BEGIN PGP PUBLIC KEY BLOCK-----\n .\n abc\n -----END PGP PUBLIC KEY BLOCK-----';
   const text = `Types: deb\nURIs: http://m\nSuites: bookworm\nComponents: main\nSigned-By:${key}\n`;
-  const [source] = parseDeb822Sources(text);
-  t.is(source?.signedBy, key);
-  t.deepEqual(parseDeb822Sources(formatDeb822([source])), [source]);
+  const sources = parseDeb822Sources(text);
+  t.is(sources[0]?.signedBy, key);
+  t.deepEqual(parseDeb822Sources(formatDeb822(sources)), sources);
 });
 
 test('parseOneLineSources reads options and leaves comments and sources of code out', (t) => {

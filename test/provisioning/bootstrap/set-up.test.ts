@@ -105,8 +105,5 @@ test('setUpSystem installs nothing as root where that is forbidden', async (t) =
   const machine = { isRoot: true, hasApt: true };
   const allNeeds = [{ name: 'warp', packages: ['a', 'b'], isThere: () => false, why: 'Slow.' }];
   await setUpSystem({ machine, mayInstall: false, report, allNeeds });
-  t.is(
-    report.missing[0]?.remedy,
-    'apt-get install --no-install-recommends --no-remove a b',
-  );
+  t.is(report.missing[0]?.remedy, 'apt-get install --no-install-recommends --no-remove a b');
 });

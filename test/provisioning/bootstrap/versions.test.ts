@@ -7,7 +7,7 @@ const older = test.macro({
     t.true(compareVersions(b, a) > 0);
     t.is(compareVersions(a, a), 0);
   },
-  title: (_, a, b) => `compareVersions puts ${a} before ${b}`,
+  title: (_, a: string, b: string) => `compareVersions puts ${a} before ${b}`,
 });
 
 test(older, '2.9.10', '2.10.27');
