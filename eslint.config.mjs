@@ -8,6 +8,9 @@ const PRODUCT = ['schemas', 'bus', 'agent', 'coordinator', 'provisioning'];
 const PROGRAMS = [
   '**/main.ts',
   '**/main.mjs',
+  // These end a program that was told to end and does not.
+  'bus/lifetime.ts',
+  'coordinator/cli/session.ts',
   'provisioning/functions/build.ts',
   'provisioning/functions/node/*.mjs',
   'test/support/run.ts',

@@ -12,6 +12,7 @@ import { beginLifetime } from '../bus/lifetime.ts';
 import { openOutbox } from '../bus/outbox.ts';
 import type { Outbox } from '../bus/outbox.ts';
 import { LockstepError, errorMessageOf } from '../schemas/errors.ts';
+import { fromFailure } from '../schemas/failure.ts';
 import { encodeMessage } from '../schemas/protocol.ts';
 import { resultKey, TrialResult } from '../schemas/result.ts';
 import { resultSubject } from '../schemas/subjects.ts';
@@ -128,7 +129,7 @@ async function start(
     await openArtefactStore(bus, { create: false, logger }),
   );
   const isolation = await detectIsolation();
-  if (isolation.mode === 'none') throw isolation.failure;
+  if (isolation.mode === 'none') throw fromFailure(isolation.failure);
   const runner = { scratchFolder, isolation: isolation.mode, logger };
   const agent = new Agent(
     {

@@ -232,7 +232,9 @@ export class RunSession {
 
   #emptyResult(trial: ArmedTrial): TrialResult {
     const { runId, trialId, attempt, cell } = trial.request;
-    const functionDigest = this.#request.functions.find(({ name }) => name === cell.function)?.digest;
+    const functionDigest = this.#request.functions.find(
+      ({ name }) => name === cell.function,
+    )?.digest;
     return {
       protocol: PROTOCOL_VERSION,
       runId,

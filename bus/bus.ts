@@ -253,13 +253,13 @@ export class Bus {
     const { connection } = this;
     const subscription = connection.subscribe(subject, {
       callback: (error, received) => {
-        if (error !== null) return undefined as never;
+        if (error !== null) return undefined;
         const work = handler(received);
         if (work !== undefined) {
           running.add(work);
           void work.finally(() => running.delete(work));
         }
-        return undefined as never;
+        return undefined;
       },
     });
     await this.#confirm(subscription, subject);

@@ -129,12 +129,12 @@ export class KeyValue<S extends z.ZodType> {
     let entries: QueuedIterator<KvWatchEntry> | undefined = first;
     const stop = (): void => entries?.stop();
     signal.addEventListener('abort', stop, { once: true });
-    for (let failures = 0; !signal.aborted; failures += 1) {
+    for (let failures = 1; !isAborted(signal); failures += 1) {
       try {
         entries ??= await this.#kv.watch();
         for await (const entry of entries) {
           await this.#tell(entry, listener);
-          if (signal.aborted) return;
+          if (isAborted(signal)) return;
         }
       } catch (error) {
         this.#definition.logger?.warn(
@@ -143,9 +143,7 @@ export class KeyValue<S extends z.ZodType> {
         );
       }
       entries = undefined;
-      await delay(backOffMs(failures + 1, WATCH_RETRY), undefined, { signal }).catch(
-        () => undefined,
-      );
+      await delay(backOffMs(failures, WATCH_RETRY), undefined, { signal }).catch(() => undefined);
     }
   }
 
@@ -180,4 +178,9 @@ export class KeyValue<S extends z.ZodType> {
       throw streamError(error, `${what} of bucket ${this.#definition.bucket}`);
     }
   }
+}
+
+// A function, because the compiler takes a flag that it has seen to stay as it was.
+function isAborted(signal: AbortSignal): boolean {
+  return signal.aborted;
 }

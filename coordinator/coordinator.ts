@@ -65,8 +65,7 @@ export class Coordinator {
     this.#registry = parts.registry;
     this.#recorder = parts.recorder;
     this.#queue = new RunQueue(
-      (journal, plan, signal) =>
-        executeRun({ ...parts, bus: options.bus }, journal, plan, signal),
+      (journal, plan, signal) => executeRun({ ...parts, bus: options.bus }, journal, plan, signal),
       options.logger,
     );
   }
@@ -100,8 +99,7 @@ export class Coordinator {
   /** True if this device is online and waits for a run. */
   isIdle(deviceId: string): boolean {
     return (
-      this.#registry.isOnline(deviceId) &&
-      this.#registry.get(deviceId)?.presence.state === 'idle'
+      this.#registry.isOnline(deviceId) && this.#registry.get(deviceId)?.presence.state === 'idle'
     );
   }
 
@@ -174,11 +172,7 @@ export class Coordinator {
   }
 
   async #plan(submission: Submission) {
-    const { plan, devices, choice } = propose(
-      submission,
-      this.devices(),
-      await this.#published(),
-    );
+    const { plan, devices, choice } = propose(submission, this.devices(), await this.#published());
     return {
       plan,
       devices: devices.map(({ presence }) => presence.deviceId),
@@ -244,13 +238,11 @@ export class Coordinator {
     this.#strayAtMs.set(deviceId, Date.now());
     const { bus, logger } = this.#options;
     logger.warn({ deviceId, runId }, 'device serves a run that is over: told to end it');
-    commandDevice(
-      bus,
-      { deviceId, verb: 'release', timeoutMs: STRAY_EVERY_MS },
-      { runId },
-    ).catch((error: unknown) => {
-      logger.warn({ deviceId, reason: errorMessageOf(error) }, 'stray run not ended');
-    });
+    commandDevice(bus, { deviceId, verb: 'release', timeoutMs: STRAY_EVERY_MS }, { runId }).catch(
+      (error: unknown) => {
+        logger.warn({ deviceId, reason: errorMessageOf(error) }, 'stray run not ended');
+      },
+    );
   }
 }
 

@@ -46,15 +46,11 @@ export class Registry {
     for (const device of await store.list()) {
       registry.#devices.set(device.presence.deviceId, device);
     }
-    const listening = await bus.subscribe(
-      PRESENCE_WILDCARD,
-      Presence,
-      (presence, subject) => {
-        // The server lets a device publish on its own subject only; so the subject is the truth.
-        if (subject.split('.')[2] !== presence.deviceId) return;
-        registry.note(presence);
-      },
-    );
+    const listening = await bus.subscribe(PRESENCE_WILDCARD, Presence, (presence, subject) => {
+      // The server lets a device publish on its own subject only; so the subject is the truth.
+      if (subject.split('.')[2] !== presence.deviceId) return;
+      registry.note(presence);
+    });
     return { registry, listening };
   }
 

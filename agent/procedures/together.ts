@@ -14,8 +14,7 @@ export async function armTogether(
   context: ProcedureContext,
   count: number,
 ): Promise<ArmedProcedure> {
-  const kind = context.driver.name === 'microvm' ? 'tap' : 'veth';
-  const slots = await context.slots.acquire(kind, count);
+  const slots = await context.slots.acquire(context.driver.slotKind, count);
   const lives: InstanceLife[] = [];
   try {
     await inBatches(slots, async (slot, index) => {

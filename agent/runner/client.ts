@@ -38,10 +38,7 @@ export class RunnerClient {
   #nextId = 1;
   #end: LockstepError | undefined;
 
-  private constructor(
-    child: ChildProcessByStdio<Writable, Readable, Readable>,
-    logger: Logger,
-  ) {
+  private constructor(child: ChildProcessByStdio<Writable, Readable, Readable>, logger: Logger) {
     this.#child = child;
     this.#logger = logger;
     this.#exited = new Promise((resolve) => {
@@ -108,12 +105,14 @@ export class RunnerClient {
       this.#pending.set(id, { method, resolve, reject });
     });
     const timer = setTimeout(() => {
-      this.#pending.get(id)?.reject(
-        new LockstepError(
-          'DEADLINE_EXCEEDED',
-          `the measuring process did not answer ${method} within ${timeoutMs} ms`,
-        ),
-      );
+      this.#pending
+        .get(id)
+        ?.reject(
+          new LockstepError(
+            'DEADLINE_EXCEEDED',
+            `the measuring process did not answer ${method} within ${timeoutMs} ms`,
+          ),
+        );
     }, timeoutMs);
     try {
       this.#child.stdin.write(`${line}\n`);

@@ -2,7 +2,11 @@ import { LockstepError } from '../../schemas/errors.ts';
 import { toFailure } from '../../schemas/failure.ts';
 import type { SandboxAvailability, SandboxName } from '../../schemas/sandbox.ts';
 import type { Clock } from '../clock/clock.ts';
-import type { ArmedProcedure, ProcedureContext, ProcedureOutcome } from '../procedures/procedure.ts';
+import type {
+  ArmedProcedure,
+  ProcedureContext,
+  ProcedureOutcome,
+} from '../procedures/procedure.ts';
 import { procedures } from '../procedures/registry.ts';
 import { Cgroups } from '../sandboxes/cgroup.ts';
 import type { DriverContext } from '../sandboxes/driver.ts';
@@ -105,12 +109,14 @@ export class Runner {
     const trial = this.#trialNamed(params.trialId);
     const actualMonoNs = await awaitInstant(this.#clock, params.targetMonoNs, trial.abort.signal);
     if (actualMonoNs === undefined || trial.abort.signal.aborted) {
-      throw new LockstepError('CANCELLED', `trial ${trial.trialId} was stood down before its start`);
+      throw new LockstepError(
+        'CANCELLED',
+        `trial ${trial.trialId} was stood down before its start`,
+      );
     }
     trial.going = trial.armed.start(actualMonoNs);
     // The wall clock is read after the gates are open: it is for people and not timed.
-    const startedAtUtcNs =
-      this.#clock.utcNs() - (this.#clock.monotonicNs() - actualMonoNs);
+    const startedAtUtcNs = this.#clock.utcNs() - (this.#clock.monotonicNs() - actualMonoNs);
     try {
       const outcome = await trial.going;
       return { actualMonoNs, startedAtUtcNs, ...outcome };

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
-import { mkdir, readFile, rmdir, writeFile } from 'node:fs/promises';
+import { access, constants, mkdir, readFile, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { LockstepError, errorMessageOf } from '../../schemas/errors.ts';
@@ -220,7 +220,10 @@ async function openV1(
   deviceId: string,
 ): Promise<{ mode: 'v1'; bases: ReadonlyMap<Controller, string>; reason?: string }> {
   for (const mount of layout.controllers.values()) {
-    await mkdir(join(mount, cgroupPath(deviceId)), { recursive: true });
+    const folder = join(mount, cgroupPath(deviceId));
+    await mkdir(folder, { recursive: true });
+    // Another user's agent may have made it.
+    await access(folder, constants.W_OK);
   }
   const bases = layout.controllers;
   const missing = (['cpu', 'memory'] as const).filter((name) => !bases.has(name));

@@ -48,7 +48,8 @@ export async function followRun(
 function progressLine(progress: Progress, output: Output): string {
   const { state, trialsDone, trialsPlanned, etaMs, message } = progress;
   const share = trialsPlanned === 0 ? 0 : trialsDone / trialsPlanned;
-  const eta = etaMs === undefined || trialsDone === trialsPlanned ? '' : ` eta ${formatDuration(etaMs)}`;
+  const eta =
+    etaMs === undefined || trialsDone === trialsPlanned ? '' : ` eta ${formatDuration(etaMs)}`;
   const count = `${trialsDone}/${trialsPlanned}`;
   const percent = `${Math.floor(share * 100)} %`;
   return `${output.style('bold', state)} ${bar(share)} ${count} ${percent}${eta}  ${message}`;

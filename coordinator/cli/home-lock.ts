@@ -1,7 +1,11 @@
 import { mkdir, open, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LockstepError } from '../../schemas/errors.ts';
-import { ProcessIdentity, identityOf, isRunning } from '../../provisioning/nats/process-identity.ts';
+import {
+  ProcessIdentity,
+  identityOf,
+  isRunning,
+} from '../../provisioning/nats/process-identity.ts';
 
 /**
  * Makes sure that one coordinator at a time works on a data folder. The lock names its process; a

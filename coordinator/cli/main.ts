@@ -7,15 +7,28 @@ import { addDevice, devices } from './commands/devices.ts';
 import { doctor } from './commands/doctor.ts';
 import { withClientOptions, wholeNumber } from './commands/options.ts';
 import { plan } from './commands/plan.ts';
+import type { PlanOptions } from './commands/plan.ts';
 import { quickstart } from './commands/quickstart.ts';
+import type { QuickstartOptions } from './commands/quickstart.ts';
 import { report, results } from './commands/results.ts';
 import { run } from './commands/run.ts';
+import type { RunOptions } from './commands/run.ts';
 import { cancel, runs } from './commands/runs.ts';
 import { coordinator, up } from './commands/up.ts';
+import type { CoordinatorOptions, UpOptions } from './commands/up.ts';
+import type { ClientOptions } from './client.ts';
 import { EXIT_CODES } from './exit-codes.ts';
 import { CHECKOUT_FOLDER } from './home.ts';
 import { runCommand } from './session.ts';
 import type { GlobalOptions, Work } from './session.ts';
+
+interface JsonOption {
+  readonly json?: boolean;
+}
+
+interface OutOption {
+  readonly out?: string;
+}
 
 const AGENTS_MAX = 256;
 const REPETITIONS_MAX = 100_000;
@@ -34,7 +47,11 @@ async function execute(work: Work): Promise<void> {
   process.exitCode = await runCommand(program.opts<GlobalOptions>(), work);
 }
 
-const agentsOption = ['--agents <n>', 'agents on this machine', wholeNumber(0, AGENTS_MAX)] as const;
+const agentsOption = [
+  '--agents <n>',
+  'agents on this machine',
+  wholeNumber(0, AGENTS_MAX),
+] as const;
 const repetitionsOption = [
   '--repetitions <n>',
   'trials per cell, in place of what the file says',
@@ -47,21 +64,21 @@ program
   .option(...agentsOption, 3)
   .option(...repetitionsOption)
   .option('--experiment <file>', 'experiment file', QUICKSTART)
-  .action((options) => execute(quickstart(options)));
+  .action((options: QuickstartOptions) => execute(quickstart(options)));
 program
   .command('up')
   .description('start server, coordinator and local agents, until Ctrl-C')
   .option(...agentsOption, 1)
   .option('--host <address>', 'address of the server', '127.0.0.1')
   .option('--port <n>', 'port of the server; 0 takes any free one', wholeNumber(0, 65_535), 4222)
-  .action((options) => execute(up(options)));
+  .action((options: UpOptions) => execute(up(options)));
 program
   .command('coordinator')
   .description('start a coordinator on a NATS server that runs elsewhere, until Ctrl-C')
   .requiredOption('--server <url>', 'NATS server')
   .requiredOption('--creds <file>', 'credential of the coordinator')
   .requiredOption('--timekeeper-creds <file>', 'credential of the timekeeper')
-  .action((options) => execute(coordinator(options)));
+  .action((options: CoordinatorOptions) => execute(coordinator(options)));
 program
   .command('agent')
   .description('run an agent on this machine (see: lockstep agent)')
@@ -75,13 +92,13 @@ withClientOptions(program.command('run'))
   .argument('<file>', 'experiment file')
   .option(...repetitionsOption)
   .option('--detach', 'start it, print its id and leave')
-  .action((file: string, options) => execute(run(file, options)));
+  .action((file: string, options: RunOptions) => execute(run(file, options)));
 withClientOptions(program.command('plan'))
   .description('show what a run would do on the fleet as it is now')
   .argument('<file>', 'experiment file')
   .option(...repetitionsOption)
   .option('--json', 'as JSON')
-  .action((file: string, options) => execute(plan(file, options)));
+  .action((file: string, options: PlanOptions) => execute(plan(file, options)));
 program
   .command('check')
   .description('check an experiment file: every mistake at once')
@@ -90,40 +107,42 @@ program
 const devicesCommand = withClientOptions(program.command('devices'))
   .description('list the devices, with what they can run')
   .option('--json', 'as JSON')
-  .action((options) => execute(devices(options)));
+  .action((options: ClientOptions & JsonOption) => execute(devices(options)));
 devicesCommand
   .command('add')
   .description('make a credential for a device elsewhere')
   .argument('<id>', 'id of the device')
   .option('--out <file>', 'where to write it (default: ID.creds)')
-  .action((deviceId: string, options) => execute(addDevice(deviceId, options)));
+  .action((deviceId: string, options: OutOption) => execute(addDevice(deviceId, options)));
 program
   .command('runs')
   .description('list the runs, newest first')
   .option('--json', 'as JSON')
-  .action((options) => execute(runs(options)));
+  .action((options: JsonOption) => execute(runs(options)));
 withClientOptions(program.command('cancel'))
   .description('cancel a run; what was reported is kept')
   .argument('<run>', 'id of the run')
-  .action((runId: string, options) => execute(cancel(runId, options)));
+  .action((runId: string, options: ClientOptions) => execute(cancel(runId, options)));
 program
   .command('results')
   .description('show the results of a run')
   .argument('[run]', 'id of the run', 'latest')
   .option('--json', 'as JSON')
   .option('--csv', 'as CSV, a row per sandbox')
-  .action((runId: string, options) => execute(results(runId, options)));
+  .action((runId: string, options: JsonOption & { csv?: boolean }) =>
+    execute(results(runId, options)),
+  );
 program
   .command('report')
   .description('write the HTML report of a run')
   .argument('[run]', 'id of the run', 'latest')
   .option('--out <file>', 'also to this file')
-  .action((runId: string, options) => execute(report(runId, options)));
+  .action((runId: string, options: OutOption) => execute(report(runId, options)));
 program
   .command('doctor')
   .description('say what this machine has and lacks, and how to get it')
   .option('--json', 'as JSON')
-  .action((options) => execute(doctor(options)));
+  .action((options: JsonOption) => execute(doctor(options)));
 
 try {
   await program.parseAsync();

@@ -5,10 +5,7 @@ import { ArtefactCache } from '../../bus/artefact-cache.ts';
 import { connectBus } from '../../bus/connection.ts';
 import type { Bus } from '../../bus/bus.ts';
 import { readCredentialFile } from '../../bus/credential-file.ts';
-import {
-  ensureCredentials,
-  ensureTrust,
-} from '../../provisioning/nats/credentials.ts';
+import { ensureCredentials, ensureTrust } from '../../provisioning/nats/credentials.ts';
 import { findNatsServer } from '../../provisioning/nats/find-server.ts';
 import { startNatsServer } from '../../provisioning/nats/server.ts';
 import { Coordinator } from '../coordinator.ts';
@@ -83,8 +80,9 @@ async function startParts(options: StackOptions, undo: Undo[], stop: Undo): Prom
     logger,
   });
   undo.push(() => coordinator.stop());
-  await writeContext(home, server.url, undo);
-  const agents = await startAgents(options, server.url);
+  // On a server that runs elsewhere people bring credentials of their own.
+  if (options.external === undefined) await writeContext(home, server.url, undo);
+  const agents = startAgents(options, server.url);
   // Agents end before the coordinator, which still takes their last results.
   undo.push(async () => {
     await Promise.all(agents.map(({ companion }) => companion.stop()));
@@ -146,10 +144,10 @@ function startTimekeeper(options: StackOptions, server: ProvidedServer): Undo {
   return () => companion.stop();
 }
 
-async function startAgents(
+function startAgents(
   options: StackOptions,
   url: string,
-): Promise<{ deviceId: string; companion: Companion }[]> {
+): { deviceId: string; companion: Companion }[] {
   const { home, logger } = options;
   return localAgentIds(options.agents).map((deviceId) => ({
     deviceId,

@@ -69,10 +69,8 @@ export class Dispatcher {
     const { journal } = this.#ports;
     for (const trial of trials) {
       await this.#gather(signal);
-      if (signal.aborted) return;
-      await this.#runTrial(trial, signal);
-      if (signal.aborted) return;
-      journal.trialDone();
+      if (await this.#runTrial(trial, signal)) journal.trialDone();
+      else return;
       journal.tell(`trial ${trial.trialId} ${trial.cell.id}`);
     }
   }
@@ -95,7 +93,9 @@ export class Dispatcher {
     });
   }
 
-  async #runTrial(trial: PlannedTrial, signal: AbortSignal): Promise<void> {
+  /** Resolves with false if the trial was not done because the run was cancelled. */
+  async #runTrial(trial: PlannedTrial, signal: AbortSignal): Promise<boolean> {
+    if (signal.aborted) return false;
     const { fleet, recorder, journal } = this.#ports;
     const everyone = [...fleet.deviceIds];
     const book = new TrialBook(everyone);
@@ -110,12 +110,12 @@ export class Dispatcher {
     });
     try {
       const armed = await this.#arm(trial);
-      if (signal.aborted) await this.#standDown(armed, cancelled());
+      if (isAborted(signal)) await this.#standDown(armed, cancelled());
       else if (armed.deviceIds.length > 0) await this.#go(armed, book, signal);
     } finally {
       stopRecording();
     }
-    if (signal.aborted) return;
+    if (isAborted(signal)) return false;
     const ok = book.results.filter((result) => result.status === 'ok').length;
     await journal.event({
       event: 'done',
@@ -124,6 +124,7 @@ export class Dispatcher {
       ok,
       failed: book.results.length - ok,
     });
+    return true;
   }
 
   async #arm(trial: PlannedTrial): Promise<Armed> {
@@ -286,6 +287,11 @@ export class Dispatcher {
       if (await recorder.record(result)) journal.tell(`${deviceId}: ${failure.message}`, failure);
     }
   }
+}
+
+/** A signal may have aborted since it was last looked at, which the compiler does not see. */
+function isAborted(signal: AbortSignal): boolean {
+  return signal.aborted;
 }
 
 function cancelled(): Failure {

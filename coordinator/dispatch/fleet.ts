@@ -2,7 +2,12 @@ import type { Bus } from '../../bus/bus.ts';
 import { LockstepError } from '../../schemas/errors.ts';
 import type { Presence } from '../../schemas/device.ts';
 import { commandDevice } from './device-commands.ts';
-import type { CommandMessage, CommandOutcome, CommandReply, CommandVerb } from './device-commands.ts';
+import type {
+  CommandMessage,
+  CommandOutcome,
+  CommandReply,
+  CommandVerb,
+} from './device-commands.ts';
 import type { Registry } from '../registry.ts';
 
 /** Time to fetch artefacts and to set up the measuring process, ms. */

@@ -39,9 +39,7 @@ export async function executeRun(
       cells: plan.cells,
       functions: run.functions,
       limits: run.experiment.limits,
-      ...(run.guestKernelDigest === undefined
-        ? {}
-        : { guestKernelDigest: run.guestKernelDigest }),
+      ...(run.guestKernelDigest === undefined ? {} : { guestKernelDigest: run.guestKernelDigest }),
     },
     ports,
   );

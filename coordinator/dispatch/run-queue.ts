@@ -9,11 +9,7 @@ import type { RunJournal } from '../recording/run-journal.ts';
 const RUNS_MAX = 256;
 
 /** Carries one run out; resolves at its end. What it throws is why the run failed. */
-export type RunExecutor = (
-  journal: RunJournal,
-  plan: Plan,
-  signal: AbortSignal,
-) => Promise<void>;
+export type RunExecutor = (journal: RunJournal, plan: Plan, signal: AbortSignal) => Promise<void>;
 
 interface QueuedRun {
   readonly journal: RunJournal;
@@ -129,7 +125,5 @@ export class RunQueue {
 }
 
 function blockers(runs: readonly QueuedRun[], deviceIds: readonly string[]): QueuedRun[] {
-  return runs.filter((queued) =>
-    queued.deviceIds.some((deviceId) => deviceIds.includes(deviceId)),
-  );
+  return runs.filter((queued) => queued.deviceIds.some((deviceId) => deviceIds.includes(deviceId)));
 }

@@ -86,7 +86,11 @@ export function newRun(
     state: 'queued',
     ...(waitingFor.length === 0 ? {} : { waitingFor: [...waitingFor] }),
     submittedAtUtcMs: Date.now(),
-    devices: devices.map(({ online: _, ...device }) => device),
+    devices: devices.map(({ protocol, presence, lastSeenAtUtcMs }) => ({
+      protocol,
+      presence,
+      lastSeenAtUtcMs,
+    })),
     functions: published.functions
       .filter(({ name }) => used.has(name))
       .map(({ name, digest }) => ({ name, digest })),

@@ -4,8 +4,8 @@ import { errorMessageOf } from '../../schemas/errors.ts';
 import type { Failure } from '../../schemas/failure.ts';
 import type { Plan } from '../../schemas/plan.ts';
 import { PROTOCOL_VERSION } from '../../schemas/protocol.ts';
-import { isEnded, LedgerEvent, Progress } from '../../schemas/run.ts';
-import type { Run, RunState } from '../../schemas/run.ts';
+import { isEnded, Progress } from '../../schemas/run.ts';
+import type { LedgerEvent, Run, RunState } from '../../schemas/run.ts';
 import { progressSubject } from '../../schemas/subjects.ts';
 import type { RunFolder } from './run-folder.ts';
 
@@ -57,7 +57,8 @@ export class RunJournal {
 
   /** Changes the run's state and tells why. */
   async enter(state: RunState, message: string, failure?: Failure): Promise<void> {
-    const { waitingFor: _, ...rest } = this.#run;
+    const rest = { ...this.#run };
+    delete rest.waitingFor;
     const ended = isEnded(state) ? { endedAtUtcMs: Date.now() } : {};
     this.#run = { ...rest, state, ...ended, ...(failure === undefined ? {} : { failure }) };
     this.tell(message, failure);
@@ -87,7 +88,7 @@ export class RunJournal {
       runId: this.#run.runId,
       atUtcMs: Date.now(),
       ...body,
-    } as LedgerEvent;
+    };
     await this.#append(event);
     await this.folder.appendEvent(event);
   }

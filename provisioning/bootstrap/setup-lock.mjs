@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { linkSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readIfThere } from './machine.mjs';
 import { describeProcess, isAlive } from './process-identity.mjs';
@@ -24,7 +25,10 @@ export async function takeSetupLock(path, options = {}) {
   writeFileSync(draft, mine);
   try {
     for (;;) {
-      if (tryLink(draft, path)) return () => release(path, mine);
+      if (tryLink(draft, path)) {
+        removeDeadDrafts(path);
+        return () => release(path, mine);
+      }
       const owner = readOwner(path);
       if (owner !== undefined && !isAlive(owner)) {
         takeAway(path, JSON.stringify(owner));
@@ -83,6 +87,16 @@ function takeAway(path, expected) {
     if (JSON.stringify(owner) !== expected && isAlive(owner)) tryLink(aside, path);
   } finally {
     rmSync(aside, { force: true });
+  }
+}
+
+/** Removes what waiters have left that were killed. */
+function removeDeadDrafts(path) {
+  for (const name of readdirSync(dirname(path))) {
+    if (!name.startsWith(`${basename(path)}.`)) continue;
+    const draft = join(dirname(path), name);
+    const owner = readOwner(draft);
+    if (owner !== undefined && !isAlive(owner)) rmSync(draft, { force: true });
   }
 }
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ArtefactCache } from '../../bus/artefact-cache.ts';
 import { LockstepError, errorMessageOf } from '../../schemas/errors.ts';
@@ -18,6 +18,7 @@ export interface BuildReport {
 }
 
 const RECIPE_VERSION = 1;
+const WORK_PREFIX = '.build-';
 const CHECKOUT = join(import.meta.dirname, '..', '..');
 
 /**
@@ -28,6 +29,7 @@ export async function buildArtefacts(checkout: string): Promise<BuildReport> {
   const cache = new ArtefactCache(join(checkout, '.lockstep', 'cache'));
   const stampPath = join(cache.folder, 'build.json');
   const report: BuildReport = { built: [], kept: [], missing: [] };
+  await removeAbandoned(cache);
   const stamps = await readStamps(stampPath);
   for (const recipe of await chooseRecipes(checkout, cache, report)) {
     try {
@@ -65,8 +67,7 @@ async function chooseRecipes(
 }
 
 async function buildOne(recipe: ArtefactRecipe, cache: ArtefactCache): Promise<void> {
-  await mkdir(cache.folder, { recursive: true });
-  const workFolder = await mkdtemp(join(cache.folder, '.build-'));
+  const workFolder = await mkdtemp(join(cache.folder, WORK_PREFIX));
   try {
     const parts = await recipe.make(cache, workFolder);
     const architecture = process.arch === 'arm64' ? 'arm64' : 'x64';
@@ -74,6 +75,15 @@ async function buildOne(recipe: ArtefactRecipe, cache: ArtefactCache): Promise<v
     await cache.setName(recipe.name, await cache.putManifest(manifest));
   } finally {
     await rm(workFolder, { recursive: true, force: true });
+  }
+}
+
+/** Removes what builds have left that were killed; nobody else builds meanwhile. */
+async function removeAbandoned(cache: ArtefactCache): Promise<void> {
+  await mkdir(cache.folder, { recursive: true });
+  for (const name of await readdir(cache.folder)) {
+    if (!name.startsWith(WORK_PREFIX)) continue;
+    await rm(join(cache.folder, name), { recursive: true, force: true });
   }
 }
 

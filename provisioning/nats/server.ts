@@ -152,14 +152,10 @@ interface ReadyWait {
 async function waitUntilReady(wait: ReadyWait): Promise<number> {
   const { pid, host, portsFolder, exited, timeoutMs } = wait;
   const deadlineMs = performance.now() + timeoutMs;
-  let exit: NatsServerExit | undefined;
-  void exited.then((how) => {
-    exit = how;
-  });
+  const exits: NatsServerExit[] = [];
+  void exited.then((exit) => exits.push(exit));
   while (performance.now() < deadlineMs) {
-    // Set by the promise above.
-    const ended = exit as NatsServerExit | undefined;
-    if (ended !== undefined) throw new Error(`it ended at once: ${ended.logTail}`);
+    for (const { logTail } of exits) throw new Error(`it ended at once: ${logTail}`);
     const port = await readPort(portsFolder, pid);
     if (port !== undefined && (await answers(reachable(host), port))) return port;
     await delay(POLL_MS);

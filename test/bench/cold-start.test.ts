@@ -63,7 +63,14 @@ test.serial('cold-start compares each sandbox in pairs and leaves nothing', asyn
     else process.env['TMPDIR'] = before;
     await rm(folder, { recursive: true, force: true });
   });
-  const { columns, rows, notes } = await compareColdStarts({ log: (line) => t.log(line) }, 2);
+  const { columns, rows, notes } = await compareColdStarts(
+    {
+      log: (line) => {
+        t.log(line);
+      },
+    },
+    2,
+  );
   const sandboxes = rows.map(([sandbox]) => sandbox);
   for (const sandbox of ['process', 'runc']) {
     const note = notes.find((line) => line.startsWith(`${sandbox} was not measured`));

@@ -127,12 +127,9 @@ function follow(child: ChildProcess, onEnd: () => void): Running {
       };
       listeners.add(check);
       check();
-      ended.then(
-        ({ stderr }) => {
-          reject(new Error(`it ended without showing '${text}': ${stderr}`));
-        },
-        reject,
-      );
+      ended.then(({ stderr }) => {
+        reject(new Error(`it ended without showing '${text}': ${stderr}`));
+      }, reject);
     });
   };
   return { child, ended, shows };

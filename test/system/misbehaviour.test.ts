@@ -56,7 +56,13 @@ repetitions: 1
 unavailable: skip
 `,
   );
-  const { code, stderr } = await home.run('quickstart', '--agents', '1', '--experiment', experiment);
+  const { code, stderr } = await home.run(
+    'quickstart',
+    '--agents',
+    '1',
+    '--experiment',
+    experiment,
+  );
   t.is(code, 0, stderr);
   const [runId = ''] = await RunFolder.list(home.folder);
   const { plan, results } = await RunFolder.of(home.folder, runId).read();

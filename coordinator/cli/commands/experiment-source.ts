@@ -15,10 +15,7 @@ export interface ExperimentSource {
  *
  * @throws LockstepError NOT_FOUND if the file can't be read.
  */
-export async function readExperimentFile(
-  path: string,
-  output: Output,
-): Promise<ExperimentSource> {
+export async function readExperimentFile(path: string, output: Output): Promise<ExperimentSource> {
   let text: string;
   try {
     text = await readFile(path, 'utf8');

@@ -1,8 +1,10 @@
+import { LockstepError } from '../../../schemas/errors.ts';
 import type { Run } from '../../../schemas/run.ts';
 import type { Client, ClientOptions } from '../client.ts';
 import { EXIT_CODES } from '../exit-codes.ts';
 import { followRun } from '../follow-run.ts';
 import { readRunSummary, writeReport } from '../report-files.ts';
+import type { ReadRun } from '../report-files.ts';
 import { withClient } from '../session.ts';
 import type { Session, Work } from '../session.ts';
 import { renderTable } from '../../report/table.ts';
@@ -53,11 +55,7 @@ export async function submit(
 }
 
 /** Follows a run to its end, then shows what came out. Ctrl-C cancels the run. */
-export async function finishRun(
-  client: Client,
-  session: Session,
-  runId: string,
-): Promise<number> {
+export async function finishRun(client: Client, session: Session, runId: string): Promise<number> {
   let ended: Run;
   try {
     ended = await followRun(client, runId, session.output, session.signal);
@@ -77,7 +75,14 @@ export async function finishRun(
 }
 
 async function showRun({ home, output }: Session, runId: string): Promise<void> {
-  const read = await readRunSummary(home.folder, runId);
+  let read: ReadRun;
+  try {
+    read = await readRunSummary(home.folder, runId);
+  } catch (error) {
+    if (!(error instanceof LockstepError) || error.code !== 'NOT_FOUND') throw error;
+    output.say(`results of ${runId} are on the coordinator's machine: lockstep results ${runId}`);
+    return;
+  }
   const colour = output.resultsHaveColour;
   output.result(renderTable(read.summary, { colour, width: output.width }));
   output.result(`\nreport: ${await writeReport(read)}`);

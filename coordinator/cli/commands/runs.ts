@@ -15,7 +15,13 @@ export function runs(options: { json?: boolean }): Work {
   return async (session) => {
     const known = await readRuns(session);
     if (options.json === true) {
-      session.output.result(JSON.stringify(known.map((run) => Run.encode(run)), null, 2));
+      session.output.result(
+        JSON.stringify(
+          known.map((run) => Run.encode(run)),
+          null,
+          2,
+        ),
+      );
       return EXIT_CODES.ok;
     }
     if (known.length === 0) session.output.say(`there is no run in ${session.home.folder}`);

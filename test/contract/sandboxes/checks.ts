@@ -5,7 +5,8 @@ import { LockstepError } from '../../../schemas/errors.ts';
 import { PHASES } from '../../../schemas/result.ts';
 import { misbehaving } from '../../functions/misbehave.ts';
 import { inheritedOf } from './inherited.ts';
-import { LIMITS, Stage, awaitFrom, awaitReady, call } from './stage.ts';
+import type { Stage } from './stage.ts';
+import { LIMITS, awaitFrom, awaitReady, call } from './stage.ts';
 
 /** What every driver must do. Each runs inside the runner's namespaces. */
 export const CHECKS: Record<string, (stage: Stage) => Promise<void>> = {

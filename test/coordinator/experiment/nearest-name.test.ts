@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict';
 import test from 'ava';
 import fc from 'fast-check';
-import { countEdits, nearestName, nearestNameHint } from '../../../coordinator/experiment/nearest-name.ts';
+import {
+  countEdits,
+  nearestName,
+  nearestNameHint,
+} from '../../../coordinator/experiment/nearest-name.ts';
 
 const KNOWN = ['process', 'runc', 'gvisor', 'microvm'];
 

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import test from 'ava';
 import fc from 'fast-check';
-import type { PlannedDevice, PlannedFunction } from '../../../coordinator/planning/cell-obstacles.ts';
+import type {
+  PlannedDevice,
+  PlannedFunction,
+} from '../../../coordinator/planning/cell-obstacles.ts';
 import { PLAN_CELLS_MAX, PLAN_TRIALS_MAX, plan } from '../../../coordinator/planning/planner.ts';
 import { LockstepError } from '../../../schemas/errors.ts';
 import { Experiment } from '../../../schemas/experiment.ts';

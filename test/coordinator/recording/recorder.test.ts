@@ -91,7 +91,14 @@ test('Recorder tells watchers of new results only, once they are on disk', async
   const data = await dataFolder(t);
   const recorder = new Recorder(data, logger);
   const seen: string[] = [];
-  const stop = recorder.watch((result) => seen.push(result.trialId));
+  const stop = recorder.watch({
+    onResult: (result) => {
+      seen.push(result.trialId);
+    },
+    onFailure: (error) => {
+      t.fail(String(error));
+    },
+  });
   await recorder.record(fromDevice);
   await recorder.record(fromDevice);
   t.deepEqual(seen, [fromDevice.trialId]);

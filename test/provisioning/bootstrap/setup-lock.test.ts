@@ -86,6 +86,15 @@ test(
 );
 test('takeSetupLock takes over a damaged lock', dead, '{"pid":');
 
+test('takeSetupLock removes what a killed waiter left, not what a living one needs', async (t) => {
+  await withFolder(async (folder) => {
+    await writeFile(join(folder, 'setup.lock.1'), JSON.stringify({ ...self, startTicks: '1' }));
+    await writeFile(join(folder, 'setup.lock.2'), JSON.stringify(self));
+    (await takeSetupLock(join(folder, 'setup.lock')))();
+    t.deepEqual(await readdir(folder), ['setup.lock.2']);
+  });
+});
+
 test('takeSetupLock waits for a process of another container', async (t) => {
   await withFolder(async (folder) => {
     const path = join(folder, 'setup.lock');
