@@ -201,6 +201,11 @@ export class Outbox {
         await this.#pause(LONGEST_PAUSE_MS, ['work']);
         continue;
       }
+      if (!bus.isConnected) {
+        // What is published now would be lost, and found out only at its deadline.
+        await this.#pause(LONGEST_PAUSE_MS, ['connection']);
+        continue;
+      }
       try {
         await this.#send(bus, entry);
         failures = 0;

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { LockstepError, errorMessageOf } from '../../schemas/errors.ts';
 import type { SandboxUsage } from '../../schemas/result.ts';
 import type { Cgroups } from './cgroup.ts';
@@ -23,6 +24,8 @@ export interface SandboxParts {
 }
 
 const CLOSE_TIMEOUT_MS = 100;
+const LINGER_TIMEOUT_MS = 1_000;
+const LINGER_POLL_MS = 2;
 
 /** The life of a sandbox from its gate to its removal, the same for every kind. */
 export class GatedSandbox implements Sandbox {
@@ -107,11 +110,21 @@ export class GatedSandbox implements Sandbox {
     return { leftovers };
   }
 
+  // A runtime's own processes end a little after the function that they ran.
+  async #awaitNoProcess(): Promise<void> {
+    const deadline = performance.now() + LINGER_TIMEOUT_MS;
+    while (this.processIds().length > 0 && performance.now() < deadline)
+      await delay(LINGER_POLL_MS);
+  }
+
   async #watchEnd(): Promise<void> {
     const { commandIs, gate } = this.#parts;
     const exit = await gate.exited;
     const launched = commandIs === 'launcher' && exit.code === 0;
-    if (launched) await gate.closed;
+    if (launched) {
+      await gate.closed;
+      await this.#awaitNoProcess();
+    }
     // The last lines belong to the log, but a process that was left behind may hold the pipe.
     else await settlesWithin(gate.closed, CLOSE_TIMEOUT_MS);
     this.#ended.resolve(undefined);

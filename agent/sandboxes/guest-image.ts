@@ -71,10 +71,15 @@ async function readKernelVersion(file: string): Promise<string | undefined> {
   }
 }
 
-// What every guest has in it: the kernel opens the console before it starts the first program.
+// What every guest has in it: the kernel opens the console before it starts the first program, and
+// the devices without state are what programs take for granted.
 const BASE: readonly InitramfsEntry[] = [
   { kind: 'folder', path: '/dev' },
   { kind: 'characterDevice', path: '/dev/console', major: 5, minor: 1 },
+  { kind: 'characterDevice', path: '/dev/null', major: 1, minor: 3 },
+  { kind: 'characterDevice', path: '/dev/zero', major: 1, minor: 5 },
+  { kind: 'characterDevice', path: '/dev/random', major: 1, minor: 8 },
+  { kind: 'characterDevice', path: '/dev/urandom', major: 1, minor: 9 },
   { kind: 'folder', path: '/proc' },
   { kind: 'folder', path: '/sys' },
   { kind: 'folder', path: '/tmp' },

@@ -39,6 +39,9 @@ export async function createContainer(
     limitsSwap: cgroups.limitsSwap,
     ...(cgroupsPath === undefined ? {} : { cgroupsPath }),
   });
+  // Some runtimes speak to a sandbox through a socket that only its network namespace has.
+  const enter = slot.netnsPath === undefined ? [] : ['nsenter', `--net=${slot.netnsPath}`, '--'];
+  const inSlot = [...enter, ...runtime];
   const removeBundle = (): Promise<void> => rm(bundle, { recursive: true, force: true });
   try {
     await mkdir(bundle, { recursive: true });
@@ -59,11 +62,11 @@ export async function createContainer(
       observer,
       commandIs: 'launcher',
       requestStop: async () => {
-        await runCommand([...runtime, 'kill', id, 'TERM']);
+        await runCommand([...inSlot, 'kill', id, 'TERM']);
       },
       dispose: async () => {
         try {
-          await deleteContainer(runtime, id);
+          await deleteContainer(inSlot, id);
         } finally {
           await removeBundle();
         }

@@ -44,7 +44,7 @@ export function qemuCommand(options: GuestOptions): string[] {
 function machineWords(architecture: Architecture, accelerator: Accelerator): string[] {
   if (architecture === 'x64') {
     // Debian's kernel finds the virtio devices by ACPI only.
-    return ['-M', 'microvm,acpi=on', '-cpu', accelerator === 'kvm' ? 'host' : 'Nehalem'];
+    return ['-M', 'microvm,acpi=on', '-cpu', accelerator === 'kvm' ? 'host' : 'Nehalem-v1'];
   }
   return accelerator === 'kvm'
     ? ['-M', 'virt,gic-version=host', '-cpu', 'host']

@@ -51,7 +51,7 @@ async function downloadWithSystemLists(metapackage, work) {
   });
   const name = firstDependency(/^Depends: (.*)$/m.exec(shown.stdout)?.[1]);
   if (name === undefined) return `the package ${metapackage} is in no list`;
-  const words = ['-o', 'APT::Sandbox::User=', '-o', 'Acquire::http::Timeout=20', 'download', name];
+  const words = ['download', '-o', 'APT::Sandbox::User=', '-o', 'Acquire::http::Timeout=20', name];
   const download = await runApt('apt-get', words, { timeoutMs: DOWNLOAD_TIMEOUT_MS, folder: work });
   if (!download.ok) return download.reason;
   const archive = readdirSync(work).find((one) => one.endsWith('.deb'));

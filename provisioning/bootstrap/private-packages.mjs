@@ -64,7 +64,7 @@ export class PrivatePackages {
     const reason = await this.#update();
     if (reason !== '') return { folder: '', reason };
     const work = makeWorkFolder(this.#toolsFolder);
-    const download = await runApt('apt-get', [...this.#options, 'download', ...names], {
+    const download = await runApt('apt-get', ['download', ...this.#options, ...names], {
       timeoutMs: DOWNLOAD_TIMEOUT_MS,
       folder: work,
     });
@@ -85,7 +85,7 @@ export class PrivatePackages {
   /** The version of a package that would be downloaded, and what it depends on. */
   async query(name) {
     if ((await this.#update()) !== '') return undefined;
-    const shown = await runApt('apt-cache', [...this.#options, 'show', '--no-all-versions', name], {
+    const shown = await runApt('apt-cache', ['show', ...this.#options, '--no-all-versions', name], {
       timeoutMs: QUERY_TIMEOUT_MS,
     });
     const version = /^Version: (\S+)/m.exec(shown.stdout)?.[1];
@@ -106,15 +106,22 @@ export class PrivatePackages {
     for (const name of ['lists/partial', 'cache/archives/partial', 'parts']) {
       mkdirSync(join(this.#folder, name), { recursive: true });
     }
-    writeFileSync(join(this.#folder, 'parts', 'debian.sources'), formatDeb822(this.#sources));
     writeFileSync(join(this.#folder, 'apt.conf'), NO_HOOKS);
     this.#options = privateOptions(this.#folder);
-    const updated = await runApt('apt-get', [...this.#options, 'update', '--error-on=any'], {
-      timeoutMs: UPDATE_TIMEOUT_MS,
-    });
+    let updated = await this.#updateFrom(this.#sources);
+    const main = this.#sources.filter(({ suite }) => !suite.includes('-'));
+    // A private mirror may hold the release without its updates.
+    if (!updated.ok && main.length < this.#sources.length) updated = await this.#updateFrom(main);
     this.#isUpdated = updated.ok;
     if (!updated.ok) this.#failure = updated.reason;
     return updated.reason;
+  }
+
+  #updateFrom(sources) {
+    writeFileSync(join(this.#folder, 'parts', 'debian.sources'), formatDeb822(sources));
+    return runApt('apt-get', ['update', ...this.#options, '--error-on=any'], {
+      timeoutMs: UPDATE_TIMEOUT_MS,
+    });
   }
 }
 

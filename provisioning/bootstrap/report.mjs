@@ -4,7 +4,6 @@
  */
 export class Report {
   #write;
-  #startedAtMs = performance.now();
   /** @type {{name: string, why: string, remedy: string}[]} */
   missing = [];
 
@@ -38,10 +37,6 @@ export class Report {
       this.say(`${name}: missing. ${why}`);
       this.say(`  to add it: ${remedy}`);
     }
-  }
-
-  get elapsedMs() {
-    return performance.now() - this.#startedAtMs;
   }
 }
 

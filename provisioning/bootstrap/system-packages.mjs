@@ -90,7 +90,7 @@ async function installPackages(needs) {
         endsOnInterrupt: false,
       });
     }
-    const update = await runApt('apt-get', [...LOCK_WORDS, 'update'], {
+    const update = await runApt('apt-get', ['update', ...LOCK_WORDS], {
       timeoutMs: UPDATE_TIMEOUT_MS,
     });
     outcome = await install(names);
@@ -111,7 +111,7 @@ function need(name, programs, packages, why) {
 
 /** An interrupt must not leave packages half configured, so the call runs to its end. */
 function install(names) {
-  return runApt('apt-get', [...LOCK_WORDS, ...INSTALL_WORDS, ...names], {
+  return runApt('apt-get', [...INSTALL_WORDS, ...LOCK_WORDS, ...names], {
     timeoutMs: INSTALL_TIMEOUT_MS,
     endsOnInterrupt: false,
   });

@@ -1,7 +1,18 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import {
+  access,
+  chmod,
+  constants,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  writeFile,
+} from 'node:fs/promises';
 import { connect as connectTcp } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -66,6 +77,7 @@ const LOG_TAIL_BYTES = 4096;
  */
 export async function startNatsServer(options: StartNatsServerOptions): Promise<NatsServer> {
   const { folder, binary, host = '127.0.0.1', port, logger } = options;
+  await checkProgram(binary);
   await endStaleServer(folder, configPathOf(folder), logger);
   const files = await prepareFolder(options, host);
   const { command, args } = await dieWithParent(binary, ['--config', files.config], logger);
@@ -132,12 +144,25 @@ async function prepareFolder(
   }
 }
 
+// Asked before, because behind setpriv a missing program looks like one that failed.
+async function checkProgram(binary: string): Promise<void> {
+  try {
+    await access(binary, constants.X_OK);
+  } catch (error) {
+    throw missingProgram(binary, error);
+  }
+}
+
 async function startedPid(child: ChildProcess, binary: string): Promise<number> {
   if (child.pid !== undefined) return child.pid;
   const [error] = (await once(child, 'error')) as [Error];
-  throw new LockstepError('TOOL_MISSING', `cannot run ${binary}: ${errorMessageOf(error)}`, {
+  throw missingProgram(binary, error);
+}
+
+function missingProgram(binary: string, cause: unknown): LockstepError {
+  return new LockstepError('TOOL_MISSING', `cannot run ${binary}: ${errorMessageOf(cause)}`, {
     hint: 'Run `npm run setup`, or install nats-server 2.10.27 or newer.',
-    cause: error,
+    cause,
   });
 }
 

@@ -14,6 +14,7 @@ const TIMEOUT_MS = 10_000;
 const GATEWAY_MAC = '02:4c:53:00:00:01';
 
 let what;
+let server;
 let onReady = () => {};
 
 const lines = createInterface({ input: process.stdin });
@@ -32,9 +33,8 @@ for await (const line of lines) {
   }
   process.stdout.write(`${JSON.stringify(reply)}\n`);
 }
-process.exitCode = 0;
 // The listener would keep this process alive.
-process.kill(process.pid, 'SIGTERM');
+server?.close();
 
 /** Network, listener and bundle: none of it is timed. */
 async function prepare() {
@@ -62,7 +62,7 @@ async function prepare() {
     mkdirSync(container.bundle);
     writeFileSync(`${container.bundle}/config.json`, container.config);
   }
-  const server = createServer({ noDelay: true }, (socket) => {
+  server = createServer({ noDelay: true }, (socket) => {
     onReady();
     socket.on('error', () => {});
     socket.once('data', () => {

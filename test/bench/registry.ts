@@ -4,6 +4,6 @@ import { planBenchmark } from './plan.ts';
 
 /** All benchmarks, by the name that `npm run bench` knows them by. */
 export const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
-  'cold-start': coldStartBenchmark,
   plan: planBenchmark,
+  'cold-start': coldStartBenchmark,
 };

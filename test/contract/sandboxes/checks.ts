@@ -58,7 +58,7 @@ export const CHECKS: Record<string, (stage: Stage) => Promise<void>> = {
       assert.notDeepEqual(actor!.sandbox.processIds(), []);
       await actor!.sandbox.kill();
       assert.deepEqual(actor!.sandbox.processIds(), []);
-      await assert.rejects(call(actor!));
+      await assert.rejects(call(actor!, 500));
       assert.equal(exit, undefined);
     });
   },
@@ -111,7 +111,7 @@ export const CHECKS: Record<string, (stage: Stage) => Promise<void>> = {
       await awaitReady(actor!);
       const tail = actor!.sandbox.logTail();
       assert.ok(tail.length > 8_000 && tail.length <= 16_384, `${tail.length} characters`);
-      assert.match(tail, /line 39999 of a function/);
+      assert.match(tail, /line 3999 of a function/);
     });
   },
   'runs three at once, each on its own': async (stage) => {
@@ -138,7 +138,9 @@ export const CHECKS: Record<string, (stage: Stage) => Promise<void>> = {
       assert.notDeepEqual(ids, []);
       for (const id of ids) {
         for (const inherited of inheritedOf(id)) {
-          const { name, ...values } = inherited;
+          const { name, timerSlackNs, ...values } = inherited;
+          // QEMU chooses a slack of 1 ns for itself; the suite's odd one is another.
+          assert.equal(timerSlackNs, stage.driver.name === 'microvm' ? 1 : 50_000, name);
           assert.deepEqual(
             values,
             {
@@ -147,7 +149,6 @@ export const CHECKS: Record<string, (stage: Stage) => Promise<void>> = {
               nice: 0,
               cpus: inheritedOf(1)[0]!.cpus,
               oomScoreAdj: 0,
-              timerSlackNs: 50_000,
               openFilesMax: 4096,
             },
             `${name} (${id})`,

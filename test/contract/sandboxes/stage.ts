@@ -178,7 +178,10 @@ export async function awaitReady(actor: Actor): Promise<bigint> {
 }
 
 /** Calls the function. */
-export async function call(actor: Actor): Promise<{ status: number; body: string }> {
+export async function call(
+  actor: Actor,
+  timeoutMs = 10_000,
+): Promise<{ status: number; body: string }> {
   const { promise, resolve, reject } = Promise.withResolvers<{ status: number; body: string }>();
   const outgoing = request(
     {
@@ -186,7 +189,7 @@ export async function call(actor: Actor): Promise<{ status: number; body: string
       port: FUNCTION_PORT,
       path: '/hello',
       agent: false,
-      timeout: 10_000,
+      timeout: timeoutMs,
     },
     (response) => {
       let body = '';

@@ -19,7 +19,7 @@ import (
 const (
 	exitFailed     = 4
 	exitOnPurpose  = 7
-	printLines     = 40_000
+	printLines     = 4_000
 	crashDelay     = 100 * time.Millisecond
 	childCount     = 3
 	childMode      = "child"
@@ -113,7 +113,7 @@ func signalReady(mode string, url string, listening net.Addr) {
 
 func startChildren() error {
 	for range childCount {
-		child := exec.Command("/proc/self/exe", childMode)
+		child := exec.Command(os.Args[0], childMode)
 		child.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 		if err := child.Start(); err != nil {
 			return err
