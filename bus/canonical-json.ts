@@ -1,4 +1,6 @@
-/** A value that JSON can hold. Properties that are undefined are left out, as `JSON.stringify` does. */
+/**
+ * A value that JSON can hold. Properties that are undefined are left out, as `JSON.stringify` does.
+ */
 export type JsonValue =
   | string
   | number

@@ -18,7 +18,9 @@ export interface ConnectBusOptions {
   credentials: BusCredentials | undefined;
   /** What this connection is called in the server's lists. */
   name: string;
-  /** The user: its token is the inbox prefix. The name in the credential counts, if there is one. */
+  /**
+   * The user: its token is the inbox prefix. The name in the credential counts, if there is one.
+   */
   user: string;
   /** How long the first connection may take, ms; Infinity waits for ever. Default 10 s. */
   waitMs?: number;

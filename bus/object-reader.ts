@@ -37,7 +37,8 @@ export class ObjectReader {
   /**
    * The bytes of an object, chunk by chunk.
    *
-   * @throws LockstepError ARTEFACT_MISSING if there is none, ARTEFACT_CORRUPT if chunks are missing.
+   * @throws LockstepError ARTEFACT_MISSING if there is none, ARTEFACT_CORRUPT if chunks are
+   * missing.
    */
   async *read(name: string): AsyncGenerator<Uint8Array, void, undefined> {
     const manager = await this.#manager();

@@ -43,7 +43,8 @@ test('the tree is found, so that the other facts say something', (t) => {
 test('lines of code have at most 100 columns', (t) => {
   const code = new Map([...TEXTS].filter(([file]) => /\.(ts|mjs|go)$/.test(file)));
   const withTabs = new Map([...code].map(([file, text]) => [file, text.replaceAll('\t', '    ')]));
-  t.deepEqual(placesOf(/^.{101}/u, withTabs), []);
+  // A test's title is a sentence, which the formatter leaves on its line.
+  t.deepEqual(placesOf(/^(?!\s*test(?:\.\w+)?\().{101}/u, withTabs), []);
 });
 
 test('no file or folder is a place for leftovers', (t) => {

@@ -92,7 +92,7 @@ export class Cgroups {
         if (limit.optional) continue;
         throw new LockstepError('SANDBOX_FAILED', `${file} did not take ${limit.value}`, {
           cause,
-          hint: 'check the limits of the experiment against the memory and processors of the device',
+          hint: 'check the limits of the experiment against the memory and processors here',
         });
       }
     }

@@ -5,7 +5,9 @@ import { counted, information, warning } from './note.ts';
 import type { NoteSources } from './note.ts';
 import type { Note } from './run-summary.ts';
 
-/** Notes on the conditions of the measurement: hosts, order, and what differs where it should not. */
+/**
+ * Notes on the conditions of the measurement: hosts, order, and what differs where it should not.
+ */
 export function conditionNotes({ plan, measured, summary }: NoteSources): Note[] {
   const notes: Note[] = [];
   for (const { host, deviceIds } of summary.hosts) {
@@ -59,7 +61,7 @@ function mixedConditions(measured: readonly MeasuredResult[]): Note[] {
     notes.push(
       warning(
         'mixed-conditions',
-        `${sandbox} ran on ${details.size} different set-ups: ${[...details].toSorted().join(' | ')}.`,
+        `${sandbox} ran on ${details.size} set-ups: ${[...details].toSorted().join(' | ')}.`,
         'Bring the devices to one version and platform, or compare them apart.',
       ),
     );

@@ -64,7 +64,7 @@ function driftNote({ cell, units }: CellSummary): Note[] {
       'drift',
       `${cell.id} became ${rho > 0 ? 'slower' : 'faster'} while the run went on (rank ` +
         `correlation of latency and position ${rho.toFixed(2)}).`,
-      'Look for warming devices or filling caches; randomised blocks keep it from favouring a cell.',
+      'Look for warming devices or filling caches; randomised blocks keep it off single cells.',
     ),
   ];
 }

@@ -29,7 +29,9 @@ export interface Measures {
    * to the last byte of the last sandbox. Absent for a failed result or without the stamps.
    */
   readonly latencyNs?: number;
-  /** Of a burst: median and p95 of its sandboxes' own times to first byte. Absent as the latency. */
+  /**
+   * Of a burst: median and p95 of its sandboxes' own times to first byte. Absent as the latency.
+   */
   readonly instanceMedianNs?: number;
   readonly instanceP95Ns?: number;
   /** Per span, the median over the sandboxes that saw both ends. */

@@ -39,7 +39,8 @@ function completenessNotes({ run, plan, measured, summary }: NoteSources): Note[
     notes.push(
       warning(
         'run-not-completed',
-        `The run ${STATE_TEXTS[run.state]}${why}: ${done} of ${counted(planned, 'planned trial')} were done.`,
+        `The run ${STATE_TEXTS[run.state]}${why}: ` +
+          `${done} of ${counted(planned, 'planned trial')} were done.`,
         remedy,
       ),
     );
@@ -121,7 +122,7 @@ function outcomeNotes({ measured, summary }: NoteSources): Note[] {
       warning(
         'invalid-results',
         `${invalid} of ${counted(attempts, 'result')} are invalid ` +
-          `(${[...new Set(marks)].toSorted().join(', ')}); kept, shown, and left out of the latency.`,
+          `(${[...new Set(marks)].toSorted().join(', ')}); kept and shown, but not in the latency.`,
         'Quieten the devices that are marked, or widen the budget if the question allows it.',
       ),
     );

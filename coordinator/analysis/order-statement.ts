@@ -40,7 +40,8 @@ function clause(group: readonly Ranked[], metric: RunSummary['metric']): string 
   const ratio = (second.latency.medianNs / first.latency.medianNs).toFixed(2);
   return (
     `${opening} was fastest, ${what} ${figure(first.latency)}; ${next} came next with ` +
-    `${figure(second.latency)}, ${ratio} times as long: ${separation(first.latency, second.latency)}`
+    `${figure(second.latency)}, ${ratio} times as long: ` +
+    separation(first.latency, second.latency)
   );
 }
 

@@ -6,7 +6,8 @@ export type Outcome = 'kept' | 'failed' | 'invalid' | 'unmeasured' | 'stood-down
 const CALLED_OFF: readonly string[] = ['GANG_INCOMPLETE', 'CANCELLED', 'COORDINATOR_STOPPED'];
 
 /**
- * Sorts a result: stood down if its trial was called off; failed if it failed, whatever else; invalid if it carries a mark; unmeasured if it lacks its latency; else
+ * Sorts a result: stood down if its trial was called off; failed if it failed, whatever else;
+ * invalid if it carries a mark; unmeasured if it lacks its latency; else
  * kept.
  *
  * @param latencyNs what the result measures, as `measure` says

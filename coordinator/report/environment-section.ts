@@ -68,7 +68,8 @@ function independence({ hosts }: RunSummary): Markup | undefined {
 
 function deviceRow({ presence }: Device, hostOf: (deviceId: string) => string): string[] {
   const { facts, deviceId, agentVersion, labels } = presence;
-  const processors = `${facts.cpuModel === '' ? 'unknown' : facts.cpuModel}, ${facts.cpuCount} online`;
+  const cpuModel = facts.cpuModel === '' ? 'unknown' : facts.cpuModel;
+  const processors = `${cpuModel}, ${facts.cpuCount} online`;
   return [
     deviceId,
     hostOf(deviceId),
@@ -144,10 +145,14 @@ function table(
           ([first = '', ...rest]) =>
             html`<tr>
               <th scope="row">${printable(first)}</th>
-              ${rest.map((text) => html`<td class="${text.length <= SHORT ? 'short' : ''}">${printable(text)}</td>`)}
+              ${rest.map(textCell)}
             </tr>`,
         )}
       </tbody>
     </table>
   </div>`;
+}
+
+function textCell(text: string): Markup {
+  return html`<td class="${text.length <= SHORT ? 'short' : ''}">${printable(text)}</td>`;
 }

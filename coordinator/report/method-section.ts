@@ -19,7 +19,8 @@ export function methodSection(run: Run, plan: Plan, summary: RunSummary): Markup
     ['Gang', gangText(experiment.gang)],
     [
       'Limits',
-      `${limits.memoryMib} MiB and ${limits.cpus} ${limits.cpus === 1 ? 'processor' : 'processors'} for each sandbox`,
+      `${limits.memoryMib} MiB and ${limits.cpus} ` +
+        `${limits.cpus === 1 ? 'processor' : 'processors'} for each sandbox`,
     ],
     [
       'Invalid if',

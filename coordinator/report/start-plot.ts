@@ -120,7 +120,9 @@ function latenessPlot(points: readonly Placed<StartPoint>[]): Markup {
       }),
     ],
     ariaLabel: 'Lateness of each start, ms, by position in the plan',
-    ariaDescription: `${points.length} starts on ${deviceIds.length} devices; largest lateness ${formatMs(worst)} ms`,
+    ariaDescription:
+      `${points.length} starts on ${deviceIds.length} devices; ` +
+      `largest lateness ${formatMs(worst)} ms`,
   });
   if (!isToldApart) return svg;
   const legend = deviceIds.map((name) => ({ name, look: lookOf(name) }));

@@ -59,7 +59,9 @@ export class BareClient {
     child.once('close', end);
   }
 
-  /** Starts the script; the scratch folder gets a private tmpfs, on which the set-up's paths lie. */
+  /**
+   * Starts the script; the scratch folder gets a private tmpfs, on which the set-up's paths lie.
+   */
   static async start(
     scratchFolder: string,
     mode: IsolationMode,

@@ -44,7 +44,7 @@ const NOTES = [
   "process: the bare script stands in one cgroup with the same limits, so the start's join is " +
     'untimed on both sides; its own Node is in that cgroup too. runc: the same config.json.',
   'The bare script forks its Node and enters the network namespace in the timed part and resets ' +
-    'no inherited limits; ours did this before, behind the gate, and spins 2 ms before its instant.',
+    'no inherited limits; ours did so before, behind the gate, and spins 2 ms before its instant.',
 ];
 
 /** The agent's measuring process against a script that does nothing else. */
@@ -54,7 +54,9 @@ export const coldStartBenchmark: Benchmark = {
   run: (context) => compareColdStarts(context, context.full ? PAIRS_FULL : PAIRS_QUICK),
 };
 
-/** Compares over a number of pairs. What this machine can't run is left out, and a note says why. */
+/**
+ * Compares over a number of pairs. What this machine can't run is left out, and a note says why.
+ */
 export async function compareColdStarts(
   { log }: Pick<BenchmarkContext, 'log'>,
   pairs: number,

@@ -34,12 +34,12 @@ test('an error thrown by the responder arrives with code, message and hint', asy
   const coordinator = await server.connect({ role: 'coordinator', user: 'coordinator' });
   await device.respond(SUBJECT, exchange, ({ number }) => {
     if (number === 0) throw new TypeError('a bug\nof two lines');
-    throw new LockstepError('AGENT_BUSY', 'serves run ä', { hint: 'Wait for it.' });
+    throw new LockstepError('AGENT_BUSY', 'serves run ä', { hint: 'Wait.' });
   });
   const ask = (number: number) =>
     rejection(coordinator.request(SUBJECT, exchange, { number }, { timeoutMs: 5000 }));
   const busy = await ask(1);
-  t.deepEqual([busy.code, busy.message, busy.hint], ['AGENT_BUSY', 'serves run ä', 'Wait for it.']);
+  t.deepEqual([busy.code, busy.message, busy.hint], ['AGENT_BUSY', 'serves run ä', 'Wait.']);
   const bug = await ask(0);
   t.deepEqual([bug.code, bug.message], ['INTERNAL', 'a bug of two lines']);
 });

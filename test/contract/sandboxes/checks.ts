@@ -140,7 +140,8 @@ export const CHECKS: Record<string, (stage: Stage) => Promise<void>> = {
         for (const inherited of inheritedOf(id)) {
           const { name, timerSlackNs, ...values } = inherited;
           // QEMU chooses a slack of 1 ns for itself; the suite's odd one is another.
-          assert.equal(timerSlackNs, stage.driver.name === 'microvm' ? 1 : 50_000, name);
+          const slacks = stage.driver.name === 'microvm' ? [1, 50_000] : [50_000];
+          assert.ok(slacks.includes(timerSlackNs), `${name}: slack ${timerSlackNs}`);
           assert.deepEqual(
             values,
             {

@@ -28,7 +28,8 @@ const TIMEOUT_MS = 240_000;
 
 /**
  * Tests that a driver keeps the contract. Everything runs in one process inside the runner's
- * namespaces, which is started with another scheduling class, a nice value, one processor and odd limits,
+ * namespaces, which is started with another scheduling class, a nice value, one processor and odd
+ * limits,
  * so that nothing of these may be found in a sandbox. The device's own network is compared.
  */
 export function testContract(sandbox: SandboxName): void {
