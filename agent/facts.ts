@@ -14,12 +14,12 @@ const TEXT_MAX = 256;
  *
  * @throws LockstepError USAGE on an architecture that Lockstep does not run on.
  */
-export async function readDeviceFacts(deviceId: string): Promise<DeviceFacts> {
+export async function readDeviceFacts(cgroupName: string): Promise<DeviceFacts> {
   const [processor, operatingSystem, machine, cgroups] = await Promise.all([
     cpu(),
     osInfo(),
     system(),
-    Cgroups.open({ deviceId }),
+    Cgroups.open({ deviceId: cgroupName }),
   ]);
   return {
     hostname: text(hostname()),

@@ -19,6 +19,7 @@ import { resultSubject } from '../schemas/subjects.ts';
 import { Identifier } from '../schemas/units.ts';
 import { VERSION } from '../schemas/version.ts';
 import { Agent } from './agent.ts';
+import { cgroupNameOf } from './cgroup-name.ts';
 import { Artefacts } from './artefacts.ts';
 import { systemClock } from './clock/clock.ts';
 import { Synchroniser } from './clock/synchroniser.ts';
@@ -87,8 +88,8 @@ function readLabel(text: string): [string, string] {
 }
 
 /** Removes what an earlier agent of this device left behind, whatever ended it. */
-async function reap(deviceId: string, scratchFolder: string, logger: Logger): Promise<void> {
-  const cgroups = await Cgroups.open({ deviceId });
+async function reap(cgroupName: string, scratchFolder: string, logger: Logger): Promise<void> {
+  const cgroups = await Cgroups.open({ deviceId: cgroupName });
   const leftovers = await cgroups.removeAll();
   if (leftovers.length > 0) logger.error({ leftovers }, 'an earlier agent left these behind');
   await rm(scratchFolder, { recursive: true, force: true });
@@ -108,8 +109,9 @@ async function start(
   const credentials = await readCredentialFile(settings.creds);
   const deviceId = Identifier.parse(credentialName(credentials.jwt));
   const scratchFolder = join(settings.data, 'scratch');
-  await reap(deviceId, scratchFolder, logger);
-  const facts = await readDeviceFacts(deviceId);
+  const cgroupName = cgroupNameOf(deviceId, settings.data);
+  await reap(cgroupName, scratchFolder, logger);
+  const facts = await readDeviceFacts(cgroupName);
   const outbox = await openOutbox({ folder: join(settings.data, 'outbox'), logger });
   const bus = await connectBus({
     servers: settings.server,
@@ -134,6 +136,7 @@ async function start(
   const agent = new Agent(
     {
       deviceId,
+      cgroupName,
       clock: systemClock,
       synchroniser: new Synchroniser(bus, systemClock, deviceId),
       artefacts,
@@ -144,7 +147,7 @@ async function start(
     presence,
   );
   const equipment = await artefacts.equipFromNames(PROBE_FUNCTIONS);
-  presence.setSandboxes(await probeSandboxes(deviceId, equipment, runner, signal));
+  presence.setSandboxes(await probeSandboxes(cgroupName, equipment, runner, signal));
   await agent.serve(bus);
   presence.enter('idle');
   logger.info({ deviceId }, 'agent is ready');

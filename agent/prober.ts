@@ -21,7 +21,7 @@ const PROBE_LIMITS: SandboxLimits = { memoryMib: 256, cpus: 1 };
  * does not work is an answer, with the reason.
  */
 export async function probeSandboxes(
-  deviceId: string,
+  cgroupName: string,
   equipment: Equipment,
   options: RunnerOptions,
   signal: AbortSignal,
@@ -35,7 +35,7 @@ export async function probeSandboxes(
     await runner.call(
       'setUp',
       {
-        deviceId,
+        deviceId: cgroupName,
         scratchFolder: options.scratchFolder,
         functions: [...equipment.functions],
         limits: PROBE_LIMITS,

@@ -27,6 +27,8 @@ const LEAD_MAX_NS = 60n * NS_PER_SECOND;
 /** What a session needs of its agent. */
 export interface SessionPorts {
   readonly deviceId: string;
+  /** Name of this agent's cgroups; see {@link cgroupNameOf}. */
+  readonly cgroupName: string;
   readonly clock: Clock;
   readonly synchroniser: Synchroniser;
   readonly artefacts: Artefacts;
@@ -80,7 +82,7 @@ export class RunSession {
       const { schedulingClass } = await runner.call(
         'setUp',
         {
-          deviceId: ports.deviceId,
+          deviceId: ports.cgroupName,
           scratchFolder: ports.runner.scratchFolder,
           functions: [...equipment.functions],
           limits: request.limits,

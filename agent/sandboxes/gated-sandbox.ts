@@ -4,13 +4,15 @@ import type { SandboxUsage } from '../../schemas/result.ts';
 import type { Cgroups } from './cgroup.ts';
 import type { RemovalReport, Sandbox, SandboxObserver } from './driver.ts';
 import type { Gate, GateExit } from './gate.ts';
-import { sessionProcessIds } from './session.ts';
+import { findSandboxProcesses } from './sandbox-processes.ts';
 
 /** What a driver adds to a gated command to make a sandbox of it. */
 export interface SandboxParts {
   readonly id: string;
   readonly gate: Gate;
   readonly cgroups: Cgroups;
+  /** File of the sandbox's network namespace. Absent for a tap. */
+  readonly netnsPath?: string;
   readonly observer: SandboxObserver;
   /**
    * What the command's own process is: the sandbox itself, or a runtime's command that ends when
@@ -48,8 +50,12 @@ export class GatedSandbox implements Sandbox {
   }
 
   processIds(): number[] {
-    const { cgroups, gate, id } = this.#parts;
-    return cgroups.mode === 'none' ? sessionProcessIds(gate.processId) : cgroups.processIds(id);
+    const { cgroups, gate, id, netnsPath } = this.#parts;
+    if (cgroups.mode !== 'none') return cgroups.processIds(id);
+    return findSandboxProcesses({
+      sessionId: gate.processId,
+      ...(netnsPath === undefined ? {} : { netnsPath }),
+    });
   }
 
   logTail(): string {
@@ -84,13 +90,18 @@ export class GatedSandbox implements Sandbox {
   async #killAll(): Promise<string[]> {
     const { cgroups, gate, id } = this.#parts;
     gate.kill();
-    let alive = await cgroups.killAll(id);
-    if (cgroups.mode === 'none') {
-      alive = sessionProcessIds(gate.processId);
-      for (const processId of alive) killProcess(processId);
-      alive = [];
-    }
+    const alive = cgroups.mode === 'none' ? await this.#killFound() : await cgroups.killAll(id);
     return alive.map((processId) => `process ${processId} of ${id}`);
+  }
+
+  async #killFound(): Promise<number[]> {
+    const deadline = performance.now() + LINGER_TIMEOUT_MS;
+    for (;;) {
+      const ids = this.processIds();
+      if (ids.length === 0 || performance.now() > deadline) return ids;
+      for (const id of ids) killProcess(id);
+      await delay(LINGER_POLL_MS);
+    }
   }
 
   async #remove(): Promise<RemovalReport> {

@@ -28,6 +28,7 @@ export async function createContainer(
 ): Promise<Sandbox> {
   const { cgroups } = context;
   const { id, functionRoot, slot } = spec;
+  const netns = slot.netnsPath === undefined ? {} : { netnsPath: slot.netnsPath };
   await assertRunnable(functionRoot);
   const bundle = join(context.scratchFolder, 'bundles', id);
   const cgroupsPath = cgroups.ociPath(id);
@@ -50,13 +51,14 @@ export async function createContainer(
       command: [...runtime, 'run', '--detach', '--bundle', bundle, id],
       // The runtime makes the cgroup itself and is not in it.
       joinFiles: [],
-      ...(slot.netnsPath === undefined ? {} : { netnsPath: slot.netnsPath }),
+      ...netns,
       onPhase: (phase, atMonoNs) => {
         observer.onPhase(phase, atMonoNs);
       },
     });
     return new GatedSandbox({
       id,
+      ...netns,
       gate,
       cgroups,
       observer,

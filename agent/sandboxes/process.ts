@@ -28,19 +28,21 @@ async function create(
 ): Promise<Sandbox> {
   const { cgroups } = context;
   const { id, functionRoot, slot } = spec;
+  const netns = slot.netnsPath === undefined ? {} : { netnsPath: slot.netnsPath };
   await assertRunnable(functionRoot);
   try {
     await cgroups.create(id, spec.limits);
     const gate = await Gate.create({
       command: functionCommandLine(spec, functionRoot.folder),
       joinFiles: cgroups.joinFiles(id),
-      ...(slot.netnsPath === undefined ? {} : { netnsPath: slot.netnsPath }),
+      ...netns,
       onPhase: (phase, atMonoNs) => {
         observer.onPhase(phase, atMonoNs);
       },
     });
     return new GatedSandbox({
       id,
+      ...netns,
       gate,
       cgroups,
       observer,

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { copyFile, mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { FunctionRoot } from '../../agent/sandboxes/function-root.ts';
 import { compileGo } from '../../provisioning/functions/go-compiler.ts';
@@ -57,6 +57,8 @@ export async function buildMisbehave(): Promise<string> {
       outputPath: join(work, 'function'),
       buildCacheFolder: join(CHECKOUT, '.tools', 'go-build-cache'),
     });
+    // The folder must serve every user, as that of a published function does.
+    await chmod(work, 0o755);
     await rename(work, root);
   } catch (error) {
     // Another process may have been faster with the same sources.

@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import test from 'ava';
 import { RunFolder } from '../../coordinator/recording/run-folder.ts';
 import type { Run } from '../../schemas/run.ts';
+import { cgroupNameOf } from '../../agent/cgroup-name.ts';
 import { CHECKOUT } from '../support/nats-server.ts';
 import { hasFunctions, TestHome } from '../support/stack.ts';
 
@@ -30,10 +31,11 @@ async function resultCount(home: TestHome): Promise<number> {
   return (await RunFolder.of(home.folder, runId).readResults()).length;
 }
 
-async function cgroupsOf(deviceId: string): Promise<string[]> {
+async function cgroupsOf(home: TestHome, deviceId: string): Promise<string[]> {
   const found: string[] = [];
   for (const hierarchy of await readdir('/sys/fs/cgroup')) {
-    const folder = join('/sys/fs/cgroup', hierarchy, 'lockstep', deviceId);
+    const cgroupName = cgroupNameOf(deviceId, join(home.folder, 'agents', deviceId));
+    const folder = join('/sys/fs/cgroup', hierarchy, 'lockstep', cgroupName);
     const names = await readdir(folder, { withFileTypes: true }).catch(() => []);
     for (const name of names) if (name.isDirectory()) found.push(join(folder, name.name));
   }
@@ -56,7 +58,7 @@ test.serial('Ctrl-C during a run keeps what was reported, and says so', async (t
   t.is(run.state, 'cancelled');
   t.true((await folder.readResults()).length >= 3);
   t.deepEqual(await home.processIds(), []);
-  t.deepEqual(await cgroupsOf('local-1'), []);
+  t.deepEqual(await cgroupsOf(home, 'local-1'), []);
 });
 
 test.serial('kill -9 of an agent costs one trial, and of everything ends the run', async (t) => {
@@ -104,8 +106,8 @@ test.serial('kill -9 of an agent costs one trial, and of everything ends the run
   const { run } = await newestRun(home);
   t.is(run.state, 'interrupted');
   t.is(run.failure?.code, 'COORDINATOR_STOPPED');
-  t.deepEqual(await cgroupsOf('local-1'), []);
-  t.deepEqual(await cgroupsOf('local-2'), []);
+  t.deepEqual(await cgroupsOf(home, 'local-1'), []);
+  t.deepEqual(await cgroupsOf(home, 'local-2'), []);
   second.child.kill('SIGTERM');
   t.is((await second.ended).code, 0);
   t.deepEqual(await home.processIds(), []);

@@ -50,7 +50,7 @@ test('parseExperiment fills in what a valid file leaves out', (t) => {
 });
 
 test('parseExperiment accepts every experiment of this repository', (t) => {
-  const folder = join(import.meta.dirname, '../../experiments');
+  const folder = join(import.meta.dirname, '../../../experiments');
   const files = readdirSync(folder).filter((name) => name.endsWith('.yaml'));
   t.true(files.includes('quickstart.yaml'));
   for (const file of files) {
