@@ -4,14 +4,12 @@ import { PHASES } from '../../schemas/result.ts';
 import type { Instance, Phase, PhaseStamps } from '../../schemas/result.ts';
 import type { SandboxLimits } from '../../schemas/sandbox.ts';
 import type { DriverContext, Sandbox, SandboxDriver } from '../sandboxes/driver.ts';
+import { FUNCTION_PORT } from '../sandboxes/function-root.ts';
 import type { FunctionRoot } from '../sandboxes/function-root.ts';
 import type { Slot } from '../sandboxes/network.ts';
 import { READY_PORT } from '../runner/ready-listener.ts';
 import type { ReadyListener } from '../runner/ready-listener.ts';
 import { invoke } from './invoke.ts';
-
-/** Port that every function listens on. */
-export const FUNCTION_PORT = 8080;
 
 /** What all instances of a trial share. */
 export interface InstanceContext {

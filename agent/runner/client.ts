@@ -1,6 +1,5 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcessByStdio } from 'node:child_process';
-import { readlinkSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
@@ -73,7 +72,6 @@ export class RunnerClient {
       stdio: ['pipe', 'pipe', 'pipe'],
       env: {
         PATH: process.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin',
-        LOCKSTEP_HOST_NETNS: readlinkSync('/proc/self/ns/net'),
       },
       // A terminal's Ctrl-C goes to the whole group; the runner ends when the agent says so.
       detached: true,

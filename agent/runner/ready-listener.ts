@@ -18,7 +18,6 @@ const CONNECTION_TIMEOUT_MS = 5000;
 export class ReadyListener {
   readonly #server: Server;
   readonly #waiting = new Map<string, (atMonoNs: bigint) => void>();
-  readonly #sockets = new Set<Socket>();
   readonly #connections = new Set<Socket>();
 
   private constructor(server: Server) {
@@ -61,8 +60,6 @@ export class ReadyListener {
   /** Stops listening and drops what is still connected. */
   async close(): Promise<void> {
     this.#waiting.clear();
-    // A guest that was killed never closes its end.
-    for (const socket of this.#sockets) socket.destroy();
     await new Promise<void>((resolve) => {
       this.#server.close(() => {
         resolve();
@@ -73,8 +70,6 @@ export class ReadyListener {
   }
 
   #accept(socket: Socket, atMonoNs: bigint): void {
-    this.#sockets.add(socket);
-    socket.once('close', () => this.#sockets.delete(socket));
     this.#connections.add(socket);
     socket.once('close', () => this.#connections.delete(socket));
     socket.setTimeout(CONNECTION_TIMEOUT_MS, () => {

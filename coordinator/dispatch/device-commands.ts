@@ -33,8 +33,7 @@ export async function commandDevice<V extends CommandVerb>(
     const subject = commandSubject(deviceId, verb);
     return (await bus.request(subject, exchange, message, { timeoutMs })) as CommandReply<V>;
   } catch (error) {
-    if (!(error instanceof LockstepError)) throw error;
-    if (!isSilence(error)) throw error;
+    if (!(error instanceof LockstepError) || !isSilence(error)) throw error;
     throw new LockstepError(
       'DEVICE_LOST',
       `device ${deviceId} did not answer ${verb}: ${error.message}`,
