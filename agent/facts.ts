@@ -19,7 +19,7 @@ export async function readDeviceFacts(cgroupName: string): Promise<DeviceFacts> 
     cpu(),
     osInfo(),
     system(),
-    Cgroups.open({ deviceId: cgroupName }),
+    Cgroups.open({ cgroupName }),
   ]);
   return {
     hostname: text(hostname()),

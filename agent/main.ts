@@ -89,7 +89,7 @@ function readLabel(text: string): [string, string] {
 
 /** Removes what an earlier agent of this device left behind, whatever ended it. */
 async function reap(cgroupName: string, scratchFolder: string, logger: Logger): Promise<void> {
-  const cgroups = await Cgroups.open({ deviceId: cgroupName });
+  const cgroups = await Cgroups.open({ cgroupName });
   const leftovers = await cgroups.removeAll();
   if (leftovers.length > 0) logger.error({ leftovers }, 'an earlier agent left these behind');
   await rm(scratchFolder, { recursive: true, force: true });

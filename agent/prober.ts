@@ -35,7 +35,7 @@ export async function probeSandboxes(
     await runner.call(
       'setUp',
       {
-        deviceId: cgroupName,
+        cgroupName,
         scratchFolder: options.scratchFolder,
         functions: [...equipment.functions],
         limits: PROBE_LIMITS,

@@ -82,7 +82,7 @@ export class RunSession {
       const { schedulingClass } = await runner.call(
         'setUp',
         {
-          deviceId: ports.cgroupName,
+          cgroupName: ports.cgroupName,
           scratchFolder: ports.runner.scratchFolder,
           functions: [...equipment.functions],
           limits: request.limits,

@@ -6,7 +6,7 @@ import type { Bus, Listening } from '../bus/bus.ts';
 import { consumeDurable } from '../bus/durable-consumer.ts';
 import { openBucket } from '../bus/key-value.ts';
 import { ensureStream, LEDGER, publishDurable, RESULTS } from '../bus/streams.ts';
-import { CONTROLS } from '../schemas/control.ts';
+import { CONTROLS, PLAN_TRIALS_SHOWN_MAX } from '../schemas/control.ts';
 import { Device } from '../schemas/device.ts';
 import { errorMessageOf } from '../schemas/errors.ts';
 import { decodeMessage } from '../schemas/protocol.ts';
@@ -174,7 +174,8 @@ export class Coordinator {
   async #plan(submission: Submission) {
     const { plan, devices, choice } = propose(submission, this.devices(), await this.#published());
     return {
-      plan,
+      plan: { ...plan, trials: plan.trials.slice(0, PLAN_TRIALS_SHOWN_MAX) },
+      trialsPlanned: plan.trials.length,
       devices: devices.map(({ presence }) => presence.deviceId),
       notTaken: choice.notTaken.map(({ deviceId, message }) => ({ deviceId, reason: message })),
     };

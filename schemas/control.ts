@@ -15,10 +15,18 @@ const SubmitRequest = z.object({
 });
 const SubmitReply = z.object({ ...protocolField, run: Run });
 
+/** Most trials that a plan is shown with: more would not fit into one message. */
+export const PLAN_TRIALS_SHOWN_MAX = 5000;
+
 /** plan: what a run would do, without doing it. Same request as submit. */
 const PlanReply = z.object({
   ...protocolField,
-  plan: Plan,
+  plan: Plan.extend({
+    trials: Plan.shape.trials.max(PLAN_TRIALS_SHOWN_MAX).meta({
+      description: 'The first trials of the plan.',
+    }),
+  }),
+  trialsPlanned: z.int().min(0).meta({ description: 'Number of trials, shown or not.' }),
   devices: z.array(Identifier),
   notTaken: z
     .array(z.object({ deviceId: Identifier, reason: z.string().max(512) }))

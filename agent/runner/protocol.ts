@@ -13,7 +13,7 @@ const RunnerFunction = z.object({
 });
 
 const SetUp = z.object({
-  deviceId: Identifier,
+  cgroupName: Identifier,
   scratchFolder: z.string(),
   guestKernelFolder: z.string().optional(),
   functions: z.array(RunnerFunction),

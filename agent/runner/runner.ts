@@ -53,9 +53,8 @@ export class Runner {
   async setUp(params: RunnerParams<'setUp'>): Promise<RunnerResult<'setUp'>> {
     if (this.#world !== undefined) throw new Error('the runner was set up before');
     const driverContext: DriverContext = {
-      deviceId: params.deviceId,
       scratchFolder: params.scratchFolder,
-      cgroups: await Cgroups.open({ deviceId: params.deviceId }),
+      cgroups: await Cgroups.open({ cgroupName: params.cgroupName }),
       ...(params.guestKernelFolder === undefined
         ? {}
         : { guestKernelFolder: params.guestKernelFolder }),

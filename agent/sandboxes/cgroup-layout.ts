@@ -101,7 +101,7 @@ export function planLimits(version: 1 | 2, limits: SandboxLimits): LimitFile[] {
   ];
 }
 
-/** Path of a sandbox's cgroup below each mount point, or of the device's if no id is given. */
-export function cgroupPath(deviceId: string, sandboxId?: string): string {
-  return join('/lockstep', deviceId, sandboxId ?? '');
+/** Path of a sandbox's cgroup below each mount point, or of the agent's if no id is given. */
+export function cgroupPath(cgroupName: string, sandboxId?: string): string {
+  return join('/lockstep', cgroupName, sandboxId ?? '');
 }

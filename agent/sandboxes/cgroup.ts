@@ -10,7 +10,7 @@ import type { CgroupLayout, Controller } from './cgroup-layout.ts';
 
 /** Where {@link Cgroups} looks; the texts are read from /proc if absent. */
 export interface CgroupsOptions {
-  readonly deviceId: string;
+  readonly cgroupName: string;
   readonly mountinfo?: string;
   readonly selfCgroup?: string;
 }
@@ -19,7 +19,7 @@ const END_TIMEOUT_MS = 5_000;
 const RETRY_MS = 2;
 
 /**
- * The cgroups of one device: `lockstep/<device>/<sandbox>` in each hierarchy. Works the same
+ * The cgroups of one agent: `lockstep/<name>/<sandbox>` in each hierarchy. Works the same
  * inside and outside of the runner's namespaces. Where cgroups can't be made, `mode` is `none`,
  * `reason` says why, and everything else does nothing.
  */
@@ -29,47 +29,47 @@ export class Cgroups {
   readonly reason: string | undefined;
   /** True if memory and swap can be limited together. */
   readonly limitsSwap: boolean;
-  readonly #deviceId: string;
+  readonly #cgroupName: string;
   readonly #mounts: readonly string[];
-  // The folder of each controller below which the device's tree stands.
+  // The folder of each controller below which the agent's tree stands.
   readonly #bases: ReadonlyMap<Controller, string>;
 
   private constructor(
-    deviceId: string,
+    cgroupName: string,
     mounts: readonly string[],
     found: { mode: Cgroups['mode']; bases: ReadonlyMap<Controller, string>; reason?: string },
   ) {
-    this.#deviceId = deviceId;
+    this.#cgroupName = cgroupName;
     this.#mounts = mounts;
     this.#bases = found.bases;
     this.mode = found.mode;
     this.reason = found.reason;
     const file = found.mode === 'v1' ? 'memory.memsw.limit_in_bytes' : 'memory.swap.max';
     const memory = found.bases.get('memory');
-    this.limitsSwap = memory !== undefined && existsSync(join(memory, cgroupPath(deviceId), file));
+    this.limitsSwap = memory !== undefined && existsSync(join(memory, cgroupPath(cgroupName), file));
   }
 
-  /** Finds the hierarchies and makes the device's own folder in them. Never fails. */
+  /** Finds the hierarchies and makes the agent's own folder in them. Never fails. */
   static async open(options: CgroupsOptions): Promise<Cgroups> {
     const mountinfo = options.mountinfo ?? (await readFile('/proc/self/mountinfo', 'utf8'));
     const selfCgroup = options.selfCgroup ?? (await readFile('/proc/self/cgroup', 'utf8'));
     const layout = parseCgroupLayout(mountinfo, selfCgroup);
-    const { deviceId } = options;
+    const { cgroupName } = options;
     if (layout.version === 0) {
       const reason = 'no cgroup file system is mounted';
-      return new Cgroups(deviceId, [], { mode: 'none', bases: new Map(), reason });
+      return new Cgroups(cgroupName, [], { mode: 'none', bases: new Map(), reason });
     }
     try {
       const found =
-        layout.version === 1 ? await openV1(layout, deviceId) : await openV2(layout, deviceId);
+        layout.version === 1 ? await openV1(layout, cgroupName) : await openV2(layout, cgroupName);
       const mounts =
         found.mode === 'v2'
           ? [...new Set([...found.bases.values(), ...layout.mounts])]
           : layout.mounts;
-      return new Cgroups(deviceId, mounts, found);
+      return new Cgroups(cgroupName, mounts, found);
     } catch (error) {
       const reason = `cgroups can't be made: ${errorMessageOf(error)}`;
-      return new Cgroups(deviceId, [], { mode: 'none', bases: new Map(), reason });
+      return new Cgroups(cgroupName, [], { mode: 'none', bases: new Map(), reason });
     }
   }
 
@@ -84,7 +84,7 @@ export class Cgroups {
     for (const limit of planLimits(this.mode === 'v1' ? 1 : 2, limits)) {
       const base = this.#bases.get(limit.controller);
       if (base === undefined) continue;
-      const file = join(base, cgroupPath(this.#deviceId, id), limit.file);
+      const file = join(base, cgroupPath(this.#cgroupName, id), limit.file);
       try {
         // Never creates a file: what the kernel does not have must not look as if it were set.
         await writeFile(file, limit.value, { flag: 'r+' });
@@ -105,7 +105,7 @@ export class Cgroups {
 
   /** The path for the `cgroupsPath` of an OCI bundle; undefined if there are no cgroups. */
   ociPath(id: string): string | undefined {
-    return this.mode === 'none' ? undefined : cgroupPath(this.#deviceId, id);
+    return this.mode === 'none' ? undefined : cgroupPath(this.#cgroupName, id);
   }
 
   /** What a sandbox has used so far. */
@@ -117,7 +117,7 @@ export class Cgroups {
       const base = this.#bases.get(controller);
       try {
         if (base === undefined) throw new Error(`the ${controller} controller is off`);
-        return readFileSync(join(base, cgroupPath(this.#deviceId, id), file), 'utf8');
+        return readFileSync(join(base, cgroupPath(this.#cgroupName, id), file), 'utf8');
       } catch (error) {
         missing.push(`${file}: ${errorMessageOf(error)}`);
         return undefined;
@@ -137,34 +137,34 @@ export class Cgroups {
 
   /** Ids of all processes in a sandbox's cgroup and below, in this process's pid namespace. */
   processIds(id: string): number[] {
-    return this.#processIdsBelow(cgroupPath(this.#deviceId, id));
+    return this.#processIdsBelow(cgroupPath(this.#cgroupName, id));
   }
 
   /** Kills every process of a sandbox and waits until they are gone. Returns who is not. */
   async killAll(id: string): Promise<number[]> {
-    return this.#killBelow(cgroupPath(this.#deviceId, id));
+    return this.#killBelow(cgroupPath(this.#cgroupName, id));
   }
 
   /** Removes an empty cgroup and what runtimes made below it. Returns what could not be removed. */
   async remove(id: string): Promise<string[]> {
-    return this.#removeBelow(cgroupPath(this.#deviceId, id));
+    return this.#removeBelow(cgroupPath(this.#cgroupName, id));
   }
 
   /**
-   * Ends and removes everything of this device, also what an earlier process left. Returns what
+   * Ends and removes everything of this agent, also what an earlier process left. Returns what
    * could not be removed. Call {@link open} again before new sandboxes are made.
    */
   async removeAll(): Promise<string[]> {
-    const path = cgroupPath(this.#deviceId);
+    const path = cgroupPath(this.#cgroupName);
     const alive = await this.#killBelow(path);
     const leftovers = await this.#removeBelow(path);
-    // The common parent goes with the last device; another one may still be in it.
+    // The common parent goes with the last agent; another one may still be in it.
     for (const mount of this.#mounts) await rmdir(join(mount, '/lockstep')).catch(() => undefined);
     return [...alive.map((pid) => `process ${pid}`), ...leftovers];
   }
 
   #folders(id: string): string[] {
-    const path = cgroupPath(this.#deviceId, id);
+    const path = cgroupPath(this.#cgroupName, id);
     return [...new Set(this.#bases.values())].map((base) => join(base, path));
   }
 
@@ -217,10 +217,10 @@ export class Cgroups {
 
 async function openV1(
   layout: CgroupLayout,
-  deviceId: string,
+  cgroupName: string,
 ): Promise<{ mode: 'v1'; bases: ReadonlyMap<Controller, string>; reason?: string }> {
   for (const mount of layout.controllers.values()) {
-    const folder = join(mount, cgroupPath(deviceId));
+    const folder = join(mount, cgroupPath(cgroupName));
     await mkdir(folder, { recursive: true });
     // Another user's agent may have made it.
     await access(folder, constants.W_OK);
@@ -236,13 +236,13 @@ const V2_CONTROLLERS = ['cpu', 'memory', 'pids'] as const;
 
 async function openV2(
   layout: CgroupLayout,
-  deviceId: string,
+  cgroupName: string,
 ): Promise<{ mode: 'v2'; bases: ReadonlyMap<Controller, string>; reason?: string }> {
   const mount = layout.unified ?? '';
   let failure: unknown;
   for (const base of new Set([mount, join(mount, layout.ownPath ?? '/')])) {
     try {
-      return await openV2Below(base, deviceId);
+      return await openV2Below(base, cgroupName);
     } catch (error) {
       failure ??= error;
     }
@@ -252,13 +252,13 @@ async function openV2(
 
 async function openV2Below(
   base: string,
-  deviceId: string,
+  cgroupName: string,
 ): Promise<{ mode: 'v2'; bases: ReadonlyMap<Controller, string>; reason?: string }> {
-  const device = join(base, cgroupPath(deviceId));
-  await mkdir(device, { recursive: true });
+  const own = join(base, cgroupPath(cgroupName));
+  await mkdir(own, { recursive: true });
   const offered = (await readFile(join(base, 'cgroup.controllers'), 'utf8')).trim().split(' ');
   const wanted = V2_CONTROLLERS.filter((name) => offered.includes(name));
-  for (const folder of [base, join(base, 'lockstep'), device]) {
+  for (const folder of [base, join(base, 'lockstep'), own]) {
     const words = wanted.map((name) => `+${name}`).join(' ');
     await writeFile(join(folder, 'cgroup.subtree_control'), words, { flag: 'r+' });
   }

@@ -6,13 +6,11 @@ import type { Slot, SlotKind } from './network.ts';
 
 /** What a driver may use while it serves a run. All of it lives in the runner's own namespaces. */
 export interface DriverContext {
-  /** Id of the device; part of cgroup names. */
-  readonly deviceId: string;
   /** A folder on a private tmpfs: gone with the runner, whatever ends it. */
   readonly scratchFolder: string;
   /** Folder of kernel and modules for microVM guests. Absent if none was published. */
   readonly guestKernelFolder?: string;
-  /** Cgroups of this device. */
+  /** Cgroups of this agent. */
   readonly cgroups: Cgroups;
 }
 

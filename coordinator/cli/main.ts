@@ -14,7 +14,7 @@ import { report, results } from './commands/results.ts';
 import { run } from './commands/run.ts';
 import type { RunOptions } from './commands/run.ts';
 import { cancel, runs } from './commands/runs.ts';
-import { coordinator, up } from './commands/up.ts';
+import { coordinator, server, up } from './commands/up.ts';
 import type { CoordinatorOptions, UpOptions } from './commands/up.ts';
 import type { ClientOptions } from './client.ts';
 import { EXIT_CODES } from './exit-codes.ts';
@@ -52,6 +52,12 @@ const agentsOption = [
   'agents on this machine',
   wholeNumber(0, AGENTS_MAX),
 ] as const;
+const hostOption = ['--host <address>', 'address of the server', '127.0.0.1'] as const;
+const portOption = [
+  '--port <n>',
+  'port of the server; 0 takes any free one',
+  wholeNumber(0, 65_535),
+] as const;
 const repetitionsOption = [
   '--repetitions <n>',
   'trials per cell, in place of what the file says',
@@ -69,15 +75,22 @@ program
   .command('up')
   .description('start server, coordinator and local agents, until Ctrl-C')
   .option(...agentsOption, 1)
-  .option('--host <address>', 'address of the server', '127.0.0.1')
-  .option('--port <n>', 'port of the server; 0 takes any free one', wholeNumber(0, 65_535), 4222)
+  .option(...hostOption)
+  .option(...portOption, 4222)
   .action((options: UpOptions) => execute(up(options)));
+program
+  .command('server')
+  .description('start the NATS server of the data folder alone, until Ctrl-C')
+  .option(...hostOption)
+  .option(...portOption, 4222)
+  .action((options: Omit<UpOptions, 'agents'>) => execute(server(options)));
 program
   .command('coordinator')
   .description('start a coordinator on a NATS server that runs elsewhere, until Ctrl-C')
   .requiredOption('--server <url>', 'NATS server')
   .requiredOption('--creds <file>', 'credential of the coordinator')
   .requiredOption('--timekeeper-creds <file>', 'credential of the timekeeper')
+  .option('--researcher-creds <file>', 'credential that commands on this machine then use')
   .action((options: CoordinatorOptions) => execute(coordinator(options)));
 program
   .command('agent')

@@ -5,11 +5,9 @@ import { ArtefactCache } from '../../bus/artefact-cache.ts';
 import { connectBus } from '../../bus/connection.ts';
 import type { Bus } from '../../bus/bus.ts';
 import { readCredentialFile } from '../../bus/credential-file.ts';
-import { ensureCredentials, ensureTrust } from '../../provisioning/nats/credentials.ts';
-import { findNatsServer } from '../../provisioning/nats/find-server.ts';
-import { startNatsServer } from '../../provisioning/nats/server.ts';
 import { Coordinator } from '../coordinator.ts';
 import { Companion } from './companion.ts';
+import { startEmbeddedServer } from './embedded-server.ts';
 import { CHECKOUT_FOLDER } from './home.ts';
 import type { Home } from './home.ts';
 import { lockHome } from './home-lock.ts';
@@ -23,7 +21,12 @@ export interface StackOptions {
   readonly host: string;
   readonly port: number;
   /** A server that runs already, with the credentials to use, in place of an embedded one. */
-  readonly external?: { server: string; credentials: string; timekeeperCredentials: string };
+  readonly external?: {
+    server: string;
+    credentials: string;
+    timekeeperCredentials: string;
+    researcherCredentials: string | undefined;
+  };
   readonly logger: Logger;
 }
 
@@ -80,8 +83,7 @@ async function startParts(options: StackOptions, undo: Undo[], stop: Undo): Prom
     logger,
   });
   undo.push(() => coordinator.stop());
-  // On a server that runs elsewhere people bring credentials of their own.
-  if (options.external === undefined) await writeContext(home, server.url, undo);
+  await writeContext(home, server, undo);
   const agents = startAgents(options, server.url);
   // Agents end before the coordinator, which still takes their last results.
   undo.push(async () => {
@@ -96,6 +98,8 @@ interface ProvidedServer {
   readonly url: string;
   readonly coordinatorCredentials: string;
   readonly timekeeperCredentials: string;
+  /** For the tools on this machine. Absent if they bring their own. */
+  readonly researcherCredentials: string | undefined;
 }
 
 async function provideServer(
@@ -103,33 +107,24 @@ async function provideServer(
   undo: Undo[],
   onEnd: (reason: string) => void,
 ): Promise<ProvidedServer> {
-  const { home, external, host, port, logger } = options;
+  const { home, external } = options;
   if (external !== undefined) {
     return {
       url: external.server,
       coordinatorCredentials: external.credentials,
       timekeeperCredentials: external.timekeeperCredentials,
+      researcherCredentials: external.researcherCredentials,
     };
   }
-  const trust = await ensureTrust(join(home.natsFolder, 'trust'));
-  const binary = await findNatsServer(CHECKOUT_FOLDER);
-  const folder = join(home.natsFolder, 'server');
-  const server = await startNatsServer({ binary, folder, trust, host, port, logger });
+  const deviceIds = localAgentIds(options.agents);
+  const server = await startEmbeddedServer({ ...options, deviceIds });
   undo.push(() => server.stop());
-  void server.exited.then(({ code, signal, logTail }) => {
-    onEnd(`nats-server ended (${signal ?? `code ${code ?? '?'}`}): ${logTail.trim()}`);
-  });
-  for (const role of ['coordinator', 'timekeeper', 'researcher'] as const) {
-    await ensureCredentials(trust, { role, user: role, path: home.credentialFile(role) });
-  }
-  for (const deviceId of localAgentIds(options.agents)) {
-    const path = home.credentialFile(deviceId);
-    await ensureCredentials(trust, { role: 'device', user: deviceId, path });
-  }
+  void server.failed.then(onEnd);
   return {
     url: server.url,
     coordinatorCredentials: home.credentialFile('coordinator'),
     timekeeperCredentials: home.credentialFile('timekeeper'),
+    researcherCredentials: home.credentialFile('researcher'),
   };
 }
 
@@ -170,12 +165,10 @@ function localAgentIds(count: number): string[] {
   return Array.from({ length: count }, (_, index) => `local-${index + 1}`);
 }
 
-async function writeContext(home: Home, server: string, undo: Undo[]): Promise<void> {
-  const context = {
-    server,
-    credentials: home.credentialFile('researcher'),
-    processId: process.pid,
-  };
+async function writeContext(home: Home, server: ProvidedServer, undo: Undo[]): Promise<void> {
+  const { url, researcherCredentials: credentials } = server;
+  if (credentials === undefined) return;
+  const context = { server: url, credentials, processId: process.pid };
   await writeFile(home.contextFile, `${JSON.stringify(context, null, 2)}\n`);
   undo.push(() => rm(home.contextFile, { force: true }));
 }

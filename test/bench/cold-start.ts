@@ -112,10 +112,10 @@ function skipped(reason: string): BenchmarkResult {
 async function compare(comparison: Comparison): Promise<Pair[] | string> {
   const { sandbox, signal } = comparison;
   const folder = await mkdtemp(join(tmpdir(), 'lockstep-bench-'));
-  const deviceId = `bench-${process.pid}`;
+  const cgroupName = `bench-${process.pid}`;
   await using cleanUp = new AsyncDisposableStack();
   cleanUp.defer(() => rm(folder, { recursive: true, force: true }));
-  cleanUp.defer(() => removeCgroups(deviceId));
+  cleanUp.defer(() => removeCgroups(cgroupName));
   const runner = await RunnerClient.start({
     scratchFolder: join(folder, 'ours'),
     isolation: comparison.mode,
@@ -123,7 +123,7 @@ async function compare(comparison: Comparison): Promise<Pair[] | string> {
   });
   cleanUp.defer(() => runner.close());
   const setUp = {
-    deviceId,
+    cgroupName,
     scratchFolder: join(folder, 'ours'),
     functions: [comparison.functionRoot],
     limits: LIMITS,
@@ -134,7 +134,7 @@ async function compare(comparison: Comparison): Promise<Pair[] | string> {
   if (!found.available) return found.failure.message;
   signal.throwIfAborted();
 
-  const bareId = `${deviceId}-bare`;
+  const bareId = `${cgroupName}-bare`;
   cleanUp.defer(() => removeCgroups(bareId));
   const scratchFolder = join(folder, 'bare');
   await mkdir(scratchFolder);
@@ -191,14 +191,14 @@ async function coldStartOfOurs(
 
 async function describeBare(
   { sandbox, functionRoot }: Comparison,
-  deviceId: string,
+  cgroupName: string,
   scratchFolder: string,
 ): Promise<BareSetUp> {
   const id = `s0-${sandbox}`;
   const slot = planSlot(0, 'veth', scratchFolder);
   const spec = { functionRoot, slot, readyPort: READY_PORT };
   const common = { slot, readyPort: READY_PORT, functionPort: FUNCTION_PORT };
-  const cgroups = await Cgroups.open({ deviceId });
+  const cgroups = await Cgroups.open({ cgroupName });
   if (sandbox === 'process') {
     await cgroups.create(id, LIMITS);
     const command = functionCommandLine(spec, functionRoot.folder);
@@ -228,8 +228,8 @@ async function describeBare(
   };
 }
 
-async function removeCgroups(deviceId: string): Promise<void> {
-  const leftovers = await (await Cgroups.open({ deviceId })).removeAll();
+async function removeCgroups(cgroupName: string): Promise<void> {
+  const leftovers = await (await Cgroups.open({ cgroupName })).removeAll();
   if (leftovers.length > 0) throw new Error(`left over: ${leftovers.join('; ')}`);
 }
 

@@ -20,6 +20,8 @@ export interface Running {
   readonly ended: Promise<Outcome>;
   /** Resolves when stderr or stdout has shown the text; rejects if the command ends first. */
   shows(text: string): Promise<void>;
+  /** What it has written to stderr so far. */
+  stderr(): string;
 }
 
 /** Part of ava's context. */
@@ -132,5 +134,5 @@ function follow(child: ChildProcess, onEnd: () => void): Running {
       }, reject);
     });
   };
-  return { child, ended, shows };
+  return { child, ended, shows, stderr: () => texts.stderr };
 }

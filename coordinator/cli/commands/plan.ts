@@ -37,7 +37,10 @@ export function plan(path: string, options: PlanOptions): Work {
           ]),
         ),
       );
-      output.say(`${answer.plan.trials.length} trials on ${answer.devices.join(', ')}`);
+      const { trialsPlanned } = answer;
+      const shown = answer.plan.trials.length;
+      if (shown < trialsPlanned) output.say(`shown are the first ${shown} trials`);
+      output.say(`${trialsPlanned} trials on ${answer.devices.join(', ')}`);
       for (const { deviceId, reason } of answer.notTaken) {
         output.say(`not taken: ${deviceId}: ${reason}`);
       }

@@ -1,8 +1,12 @@
+import { once } from 'node:events';
+import { resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { pino } from 'pino';
 import type { Logger } from 'pino';
 import { LockstepError } from '../../../schemas/errors.ts';
+import { startEmbeddedServer } from '../embedded-server.ts';
 import { EXIT_CODES } from '../exit-codes.ts';
+import { lockHome } from '../home-lock.ts';
 import type { Session, Work } from '../session.ts';
 import { startStack } from '../stack.ts';
 import type { Stack, StackOptions } from '../stack.ts';
@@ -19,6 +23,7 @@ export interface CoordinatorOptions {
   readonly server: string;
   readonly creds: string;
   readonly timekeeperCreds: string;
+  readonly researcherCreds?: string;
 }
 
 /** Longest wait for agents to find out what they can run, ms. */
@@ -31,9 +36,39 @@ export function up(options: UpOptions): Work {
 
 /** Starts timekeeper and coordinator on a server that runs elsewhere, until Ctrl-C. */
 export function coordinator(options: CoordinatorOptions): Work {
-  const { server, creds, timekeeperCreds } = options;
-  const external = { server, credentials: creds, timekeeperCredentials: timekeeperCreds };
+  const external = {
+    server: options.server,
+    credentials: resolve(options.creds),
+    timekeeperCredentials: resolve(options.timekeeperCreds),
+    researcherCredentials:
+      options.researcherCreds === undefined ? undefined : resolve(options.researcherCreds),
+  };
   return (session) => keepUp(session, { agents: 0, host: '', port: 0, external });
+}
+
+/** Starts the server of this data folder alone, until Ctrl-C; a coordinator elsewhere uses it. */
+export function server(options: Omit<UpOptions, 'agents'>): Work {
+  return async (session) => {
+    const { home, output, signal } = session;
+    const unlock = await lockHome(home.folder);
+    try {
+      const logger = stackLogger(session);
+      const started = await startEmbeddedServer({ ...options, home, deviceIds: [], logger });
+      output.say(`server answers on ${started.url}`);
+      for (const role of ['coordinator', 'timekeeper', 'researcher']) {
+        output.say(`  credential of the ${role}: ${home.credentialFile(role)}`);
+      }
+      output.say('ready; end it with Ctrl-C');
+      try {
+        await untilEnd(started.failed, signal);
+      } finally {
+        await started.stop();
+      }
+    } finally {
+      await unlock();
+    }
+    return EXIT_CODES.ok;
+  };
 }
 
 async function keepUp(
@@ -46,8 +81,7 @@ async function keepUp(
     output.say(`coordinator answers on ${stack.url}`);
     if (stack.agentIds.length > 0) await awaitAgents(stack, session);
     output.say('ready; end it with Ctrl-C');
-    const reason = await Promise.race([stack.failed, aborted(signal)]);
-    if (reason !== undefined) throw new LockstepError('BUS_UNAVAILABLE', reason);
+    await untilEnd(stack.failed, signal);
     return EXIT_CODES.ok;
   } finally {
     await stack.stop();
@@ -83,15 +117,13 @@ export function stackLogger({ home }: Session): Logger {
   return pino({ name: 'coordinator', level }, pino.destination({ dest: file, mkdir: true }));
 }
 
+/** Waits for Ctrl-C. @throws LockstepError BUS_UNAVAILABLE if something ends by itself first. */
+async function untilEnd(failed: Promise<string>, signal: AbortSignal): Promise<void> {
+  const reason = await Promise.race([failed, aborted(signal)]);
+  if (reason !== undefined) throw new LockstepError('BUS_UNAVAILABLE', reason);
+}
+
 async function aborted(signal: AbortSignal): Promise<undefined> {
   if (signal.aborted) return;
-  await new Promise<void>((resolve) => {
-    signal.addEventListener(
-      'abort',
-      () => {
-        resolve();
-      },
-      { once: true },
-    );
-  });
+  await once(signal, 'abort');
 }

@@ -27,7 +27,7 @@ async function fakeV2(t: ExecutionContext, controllers: string): Promise<string>
 
 function open(mount: string): Promise<Cgroups> {
   return Cgroups.open({
-    deviceId: 'd1',
+    cgroupName: 'd1',
     mountinfo: `30 24 0:26 / ${mount} rw - cgroup2 cgroup2 rw\n`,
     selfCgroup: '0::/\n',
   });
@@ -79,7 +79,7 @@ test('Cgroups says why memory is absent where the controller is off', async (t) 
 });
 
 test('Cgroups does nothing and says why where there are none', async (t) => {
-  const cgroups = await Cgroups.open({ deviceId: 'd1', mountinfo: '', selfCgroup: '' });
+  const cgroups = await Cgroups.open({ cgroupName: 'd1', mountinfo: '', selfCgroup: '' });
   t.is(cgroups.mode, 'none');
   await cgroups.create('s0', LIMITS);
   t.deepEqual(cgroups.joinFiles('s0'), []);
@@ -89,8 +89,8 @@ test('Cgroups does nothing and says why where there are none', async (t) => {
 });
 
 test('Cgroups removes what an agent that crashed has left, with its processes', async (t) => {
-  const deviceId = `test-${process.pid}`;
-  const crashed = await Cgroups.open({ deviceId });
+  const cgroupName = `test-${process.pid}`;
+  const crashed = await Cgroups.open({ cgroupName });
   if (crashed.mode === 'none') {
     t.log(`skipped: ${crashed.reason ?? ''}`);
     t.pass();
@@ -109,7 +109,7 @@ test('Cgroups removes what an agent that crashed has left, with its processes', 
   // What a runtime makes below the sandbox's own group.
   for (const file of crashed.joinFiles('s0')) await mkdir(join(file, '..', 'inner'));
 
-  const next = await Cgroups.open({ deviceId });
+  const next = await Cgroups.open({ cgroupName });
   t.deepEqual(await next.removeAll(), []);
   t.deepEqual(await ended, [null, 'SIGKILL']);
   for (const file of crashed.joinFiles('s0')) {

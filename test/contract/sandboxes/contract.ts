@@ -89,7 +89,7 @@ async function prepare(sandbox: SandboxName, scratchFolder: string): Promise<Sta
   return {
     sandbox,
     scratchFolder,
-    deviceId: `contract-${process.pid}`,
+    cgroupName: `contract-${process.pid}`,
     hello: {
       digest: helloDigest,
       manifest: await cache.readManifest(helloDigest),

@@ -18,7 +18,7 @@ import type { SandboxName } from '../../../schemas/sandbox.ts';
 export interface StageSetUp {
   readonly sandbox: SandboxName;
   readonly scratchFolder: string;
-  readonly deviceId: string;
+  readonly cgroupName: string;
   readonly hello: FunctionRoot;
   /** Folder of the misbehaving function. */
   readonly misbehaveFolder: string;
@@ -65,10 +65,9 @@ export class Stage {
   }
 
   static async open(setUp: StageSetUp): Promise<Stage> {
-    const { deviceId, guestKernelFolder, scratchFolder } = setUp;
-    const cgroups = await Cgroups.open({ deviceId });
+    const { cgroupName, guestKernelFolder, scratchFolder } = setUp;
+    const cgroups = await Cgroups.open({ cgroupName });
     const context = {
-      deviceId,
       scratchFolder,
       cgroups,
       ...(guestKernelFolder === undefined ? {} : { guestKernelFolder }),
@@ -139,7 +138,7 @@ export class Stage {
       /^(?:\S+ ){4}(\S+).* - cgroup2? /gm,
     );
     return [...mounts].flatMap(([, mount]) =>
-      filesBelow(join(mount!, 'lockstep', this.setUp.deviceId)).filter((path) =>
+      filesBelow(join(mount!, 'lockstep', this.setUp.cgroupName)).filter((path) =>
         statSync(path).isDirectory(),
       ),
     );

@@ -46,3 +46,15 @@ test('of an earlier boot', takesOver, async () =>
   JSON.stringify({ ...(await identityOf(process.pid)), bootId: 'before' }),
 );
 test('that a crash left half-written', takesOver, () => Promise.resolve('{"pid": 1'));
+
+test('lockHome gives a dead lock to exactly one of many that start at once', async (t) => {
+  const folder = await home(t);
+  const dead = { ...(await identityOf(process.pid)), startTicks: '1' };
+  for (let round = 0; round < 20; round += 1) {
+    await writeFile(join(folder, 'up.lock'), JSON.stringify(dead));
+    const starts = await Promise.allSettled(Array.from({ length: 8 }, () => lockHome(folder)));
+    const taken = starts.filter(({ status }) => status === 'fulfilled');
+    t.is(taken.length, 1);
+    t.deepEqual(await readdir(folder), ['up.lock']);
+  }
+});
