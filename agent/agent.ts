@@ -6,6 +6,7 @@ import { COMMANDS } from '../schemas/messages.ts';
 import type {
   ArmReply,
   ArmRequest,
+  ClockReply,
   GoReply,
   GoRequest,
   PrepareRequest,
@@ -14,6 +15,7 @@ import type {
 } from '../schemas/messages.ts';
 import { PROTOCOL_VERSION } from '../schemas/protocol.ts';
 import { commandSubject } from '../schemas/subjects.ts';
+import { surveyClock } from './clock/survey.ts';
 import type { PresenceTeller } from './presence.ts';
 import { RunSession } from './run-session.ts';
 import type { SessionPorts } from './run-session.ts';
@@ -39,6 +41,11 @@ export class Agent {
     this.#logger = ports.logger;
   }
 
+  /** True while it serves no run. */
+  get isIdle(): boolean {
+    return this.#prepared === undefined;
+  }
+
   /** Takes commands from now on. */
   async serve(bus: Bus): Promise<void> {
     const subject = (verb: string) => commandSubject(this.#ports.deviceId, verb);
@@ -49,6 +56,7 @@ export class Agent {
       await bus.respond(subject('stand-down'), COMMANDS['stand-down'], (request) =>
         this.standDown(request),
       ),
+      await bus.respond(subject('clock'), COMMANDS.clock, () => this.surveyClock()),
       await bus.respond(subject('release'), COMMANDS.release, (request) => this.release(request)),
     );
   }
@@ -119,6 +127,21 @@ export class Agent {
       if (!this.#isLeaving) this.#presence.enter('idle');
       return done;
     });
+  }
+
+  /**
+   * Measures the clock now.
+   *
+   * @throws LockstepError AGENT_BUSY during a run, whose trials must not be disturbed, and what the
+   * synchroniser throws.
+   */
+  async surveyClock(): Promise<ClockReply> {
+    if (!this.isIdle) {
+      throw new LockstepError('AGENT_BUSY', `device ${this.#ports.deviceId} serves a run`, {
+        hint: 'Ask again when the run is over; its results carry the clock of each trial.',
+      });
+    }
+    return { protocol: PROTOCOL_VERSION, survey: await surveyClock(this.#ports) };
   }
 
   /** Takes no more commands and ends what is going. */

@@ -1,33 +1,13 @@
-import { mkdir, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { pino } from 'pino';
-import type { Logger } from 'pino';
-import { ArtefactCache } from '../bus/artefact-cache.ts';
-import { openArtefactStore } from '../bus/artefact-store.ts';
-import type { Bus } from '../bus/bus.ts';
-import { connectBus } from '../bus/connection.ts';
-import { credentialName, readCredentialFile } from '../bus/credential-file.ts';
 import { beginLifetime } from '../bus/lifetime.ts';
-import { openOutbox } from '../bus/outbox.ts';
-import type { Outbox } from '../bus/outbox.ts';
 import { LockstepError, errorMessageOf } from '../schemas/errors.ts';
-import { fromFailure } from '../schemas/failure.ts';
-import { encodeMessage } from '../schemas/protocol.ts';
-import { resultKey, TrialResult } from '../schemas/result.ts';
-import { resultSubject } from '../schemas/subjects.ts';
+import { SandboxName } from '../schemas/sandbox.ts';
 import { Identifier } from '../schemas/units.ts';
-import { VERSION } from '../schemas/version.ts';
-import { Agent } from './agent.ts';
-import { cgroupNameOf } from './cgroup-name.ts';
-import { Artefacts } from './artefacts.ts';
 import { systemClock } from './clock/clock.ts';
-import { Synchroniser } from './clock/synchroniser.ts';
-import { readDeviceFacts } from './facts.ts';
-import { PresenceTeller } from './presence.ts';
-import { probeSandboxes } from './prober.ts';
-import { detectIsolation } from './runner/namespaces.ts';
-import { Cgroups } from './sandboxes/cgroup.ts';
+import { startAgent } from './start-agent.ts';
+import type { AgentSettings } from './start-agent.ts';
 
 /** Time for everything to end after a signal, ms; afterwards the process ends anyway. */
 const STOP_TIMEOUT_MS = 40_000;
@@ -38,15 +18,11 @@ const HELP = `lockstep agent --server URL --creds FILE --data FOLDER [options]
   --data FOLDER     folder for the outbox and what else must survive
   --cache FOLDER    folder for artefacts; may be shared between agents (default: DATA/cache)
   --label K=V       a label of this device; may be repeated
+  --sandboxes A,B   kinds of sandbox to offer (default: all that work)
   --stdin-lifeline  stop when stdin ends, that is, when the parent process is gone
 `;
 
-interface Settings {
-  readonly server: string;
-  readonly creds: string;
-  readonly data: string;
-  readonly cache: string;
-  readonly labels: Record<string, string>;
+interface Settings extends AgentSettings {
   readonly hasLifeline: boolean;
 }
 
@@ -59,6 +35,7 @@ function readSettings(args: string[]): Settings {
       data: { type: 'string' },
       cache: { type: 'string' },
       label: { type: 'string', multiple: true, default: [] },
+      sandboxes: { type: 'string', default: SandboxName.options.join(',') },
       'stdin-lifeline': { type: 'boolean', default: false },
     },
   });
@@ -72,6 +49,7 @@ function readSettings(args: string[]): Settings {
     data: resolve(data),
     cache: resolve(values.cache ?? join(data, 'cache')),
     labels: Object.fromEntries(values.label.map(readLabel)),
+    sandboxes: values.sandboxes.split(',').map(readSandboxName),
     hasLifeline: values['stdin-lifeline'],
   };
 }
@@ -87,83 +65,12 @@ function readLabel(text: string): [string, string] {
   return [key, value];
 }
 
-/** Removes what an earlier agent of this device left behind, whatever ended it. */
-async function reap(cgroupName: string, scratchFolder: string, logger: Logger): Promise<void> {
-  const cgroups = await Cgroups.open({ cgroupName });
-  const leftovers = await cgroups.removeAll();
-  if (leftovers.length > 0) logger.error({ leftovers }, 'an earlier agent left these behind');
-  await rm(scratchFolder, { recursive: true, force: true });
-  await mkdir(scratchFolder, { recursive: true });
-}
-
-async function keepResult(outbox: Outbox, deviceId: string, result: TrialResult): Promise<void> {
-  const bytes = new TextEncoder().encode(JSON.stringify(encodeMessage(TrialResult, result)));
-  await outbox.add(resultSubject(deviceId), resultKey(result), bytes);
-}
-
-async function start(
-  settings: Settings,
-  logger: Logger,
-  signal: AbortSignal,
-): Promise<{ stop: () => Promise<void> }> {
-  const credentials = await readCredentialFile(settings.creds);
-  const deviceId = Identifier.parse(credentialName(credentials.jwt));
-  const scratchFolder = join(settings.data, 'scratch');
-  const cgroupName = cgroupNameOf(deviceId, settings.data);
-  await reap(cgroupName, scratchFolder, logger);
-  const facts = await readDeviceFacts(cgroupName);
-  const outbox = await openOutbox({ folder: join(settings.data, 'outbox'), logger });
-  const bus = await connectBus({
-    servers: settings.server,
-    credentials,
-    name: `agent ${deviceId}`,
-    user: deviceId,
-    waitMs: Number.POSITIVE_INFINITY,
-    signal,
-    logger,
+function readSandboxName(text: string): SandboxName {
+  const name = SandboxName.safeParse(text.trim());
+  if (name.success) return name.data;
+  throw new LockstepError('USAGE', `'${text}' is no kind of sandbox`, {
+    hint: `Use some of ${SandboxName.options.join(', ')}.`,
   });
-  outbox.start(bus);
-  const identity = { deviceId, agentVersion: VERSION, labels: settings.labels, facts };
-  const presence = new PresenceTeller(bus, identity, logger);
-  presence.start();
-  const artefacts = new Artefacts(
-    new ArtefactCache(settings.cache),
-    await openArtefactStore(bus, { create: false, logger }),
-  );
-  const isolation = await detectIsolation();
-  if (isolation.mode === 'none') throw fromFailure(isolation.failure);
-  const runner = { scratchFolder, isolation: isolation.mode, logger };
-  const agent = new Agent(
-    {
-      deviceId,
-      cgroupName,
-      clock: systemClock,
-      synchroniser: new Synchroniser(bus, systemClock, deviceId),
-      artefacts,
-      runner,
-      logger,
-      keep: (result) => keepResult(outbox, deviceId, result),
-    },
-    presence,
-  );
-  const equipment = await artefacts.equipFromNames(PROBE_FUNCTIONS);
-  presence.setSandboxes(await probeSandboxes(cgroupName, equipment, runner, signal));
-  await agent.serve(bus);
-  presence.enter('idle');
-  logger.info({ deviceId }, 'agent is ready');
-  return { stop: () => stopAgent(agent, outbox, bus, logger) };
-}
-
-/** Functions that sandboxes are probed with; the first that is published is used. */
-const PROBE_FUNCTIONS = ['hello-go', 'hello-node'];
-
-async function stopAgent(agent: Agent, outbox: Outbox, bus: Bus, logger: Logger): Promise<void> {
-  await agent.stop();
-  if (!(await outbox.flush(5000))) {
-    logger.warn({ pending: outbox.pending }, 'results stay in the outbox until the next start');
-  }
-  await outbox.close();
-  await bus.close();
 }
 
 async function main(): Promise<number> {
@@ -178,7 +85,11 @@ async function main(): Promise<number> {
   const { hasLifeline } = settings;
   const lifetime = beginLifetime({ hasLifeline, stopTimeoutMs: STOP_TIMEOUT_MS });
   try {
-    const running = await start(settings, logger, lifetime.signal);
+    const running = await startAgent(settings, {
+      clock: systemClock,
+      logger,
+      signal: lifetime.signal,
+    });
     logger.info({ reason: await lifetime.over }, 'agent stops');
     await running.stop();
     return 0;

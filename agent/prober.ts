@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import { toFailure } from '../schemas/failure.ts';
-import { SandboxName } from '../schemas/sandbox.ts';
+import type { SandboxName } from '../schemas/sandbox.ts';
 import type { SandboxAvailability, SandboxLimits } from '../schemas/sandbox.ts';
 import type { Equipment } from './artefacts.ts';
 import { RunnerClient } from './runner/client.ts';
@@ -16,13 +16,19 @@ const SET_UP_TIMEOUT_MS = 60_000;
 
 const PROBE_LIMITS: SandboxLimits = { memoryMib: 256, cpus: 1 };
 
+/** What to probe, with what. */
+export interface ProbeRequest {
+  readonly cgroupName: string;
+  readonly equipment: Equipment;
+  readonly sandboxes: readonly SandboxName[];
+}
+
 /**
  * Finds out which sandboxes this device can run, by running a function in each. Never fails: what
  * does not work is an answer, with the reason.
  */
 export async function probeSandboxes(
-  cgroupName: string,
-  equipment: Equipment,
+  { cgroupName, equipment, sandboxes }: ProbeRequest,
   options: RunnerOptions,
   signal: AbortSignal,
 ): Promise<SandboxAvailability[]> {
@@ -47,13 +53,13 @@ export async function probeSandboxes(
     );
     const found: SandboxAvailability[] = [];
     // One after the other: probes that disturb each other would run into their deadlines.
-    for (const sandbox of SandboxName.options) {
+    for (const sandbox of sandboxes) {
       found.push(await probeOne(runner, sandbox, options.logger));
     }
     return found;
   } catch (error) {
     const failure = toFailure(error);
-    return SandboxName.options.map((name) => ({ available: false, name, failure }));
+    return sandboxes.map((name) => ({ available: false, name, failure }));
   } finally {
     await runner?.close();
   }

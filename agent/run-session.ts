@@ -1,25 +1,37 @@
 import type { Logger } from 'pino';
-import { LockstepError } from '../schemas/errors.ts';
+import type { ClockEstimate } from '../schemas/clock.ts';
+import { errorCodeOf, errorMessageOf, LockstepError } from '../schemas/errors.ts';
 import { toFailure } from '../schemas/failure.ts';
 import type { Failure } from '../schemas/failure.ts';
-import type { ArmReply, ArmRequest, GoRequest, PrepareRequest } from '../schemas/messages.ts';
+import type {
+  ArmReply,
+  ArmRequest,
+  BarrierReply,
+  BarrierRequest,
+  GoRequest,
+  PrepareRequest,
+} from '../schemas/messages.ts';
 import { PROTOCOL_VERSION } from '../schemas/protocol.ts';
 import type { InvalidMark, TrialResult } from '../schemas/result.ts';
 import { NS_PER_MS, NS_PER_SECOND, nanosecondsToMs } from '../schemas/units.ts';
-import type { Artefacts } from './artefacts.ts';
+import type { Equipment } from './artefacts.ts';
 import type { Clock } from './clock/clock.ts';
-import { clockEstimateAt } from './clock/synchroniser.ts';
-import type { FleetOffset, Synchroniser } from './clock/synchroniser.ts';
-import { RunnerClient } from './runner/client.ts';
-import type { RunnerOptions } from './runner/client.ts';
+import { StepWatch } from './clock/step-watch.ts';
+import type { FleetInterval, Synchroniser } from './clock/synchroniser.ts';
+import type { BarrierArrival, RunnerPort } from './runner/port.ts';
 import type { RunnerResult } from './runner/protocol.ts';
+import { marksOf } from './trial-marks.ts';
 
 const SET_UP_TIMEOUT_MS = 60_000;
 const ARM_TIMEOUT_MS = 100_000;
 const STAND_DOWN_TIMEOUT_MS = 50_000;
+const RELEASE_TIMEOUT_MS = 5000;
 
 /** Time for removing sandboxes after a trial, ms. */
 const TEARDOWN_MARGIN_MS = 40_000;
+
+/** Wait before a second burst of probes after one that failed, ms. */
+const PROBE_AGAIN_MS = 250;
 
 /** An instant further ahead than this is a mistake, ns. */
 const LEAD_MAX_NS = 60n * NS_PER_SECOND;
@@ -29,10 +41,19 @@ export interface SessionPorts {
   readonly deviceId: string;
   /** Name of this agent's cgroups; see {@link cgroupNameOf}. */
   readonly cgroupName: string;
+  /** Folder that the runner mounts its private file system on. */
+  readonly scratchFolder: string;
   readonly clock: Clock;
   readonly synchroniser: Synchroniser;
-  readonly artefacts: Artefacts;
-  readonly runner: RunnerOptions;
+  readonly artefacts: {
+    equip(digests: readonly string[], guestKernelDigest: string | undefined): Promise<Equipment>;
+  };
+  readonly startRunner: () => Promise<RunnerPort>;
+  /** Scheduling class that a runner gets, and why it is no real-time class; absent if it is. */
+  readonly schedulingClass: string;
+  readonly schedulingReason: string | undefined;
+  /** Tells the coordinator of an arrival at a barrier; resolves with the instant of going on. */
+  readonly askBarrier: (request: Omit<BarrierRequest, 'protocol'>) => Promise<BarrierReply>;
   readonly logger: Logger;
   /** Takes a result; resolves when it is safe from a crash of this process. */
   readonly keep: (result: TrialResult) => Promise<void>;
@@ -40,7 +61,9 @@ export interface SessionPorts {
 
 interface ArmedTrial {
   readonly request: ArmRequest;
-  readonly offset: FleetOffset;
+  /** What the burst of probes before the trial found out. */
+  readonly before: FleetInterval;
+  readonly steps: StepWatch;
   readonly sandboxDetails: Record<string, string>;
   /** Set once go was accepted; resolves when the result is kept. */
   going?: Promise<void>;
@@ -48,25 +71,33 @@ interface ArmedTrial {
   isStoodDown: boolean;
 }
 
+interface Target {
+  readonly targetFleetNs: bigint;
+  readonly targetMonoNs: bigint;
+}
+
 /** One run as one device serves it: a runner of its own, and one trial at a time. */
 export class RunSession {
   readonly runId: string;
   readonly #request: PrepareRequest;
   readonly #ports: SessionPorts;
-  readonly #runner: RunnerClient;
+  readonly #runner: RunnerPort;
   readonly #schedulingClass: string;
   #trial: ArmedTrial | undefined;
 
   private constructor(
     request: PrepareRequest,
     ports: SessionPorts,
-    started: { runner: RunnerClient; schedulingClass: string },
+    started: { runner: RunnerPort; schedulingClass: string },
   ) {
     this.runId = request.runId;
     this.#request = request;
     this.#ports = ports;
     this.#runner = started.runner;
     this.#schedulingClass = started.schedulingClass;
+    this.#runner.onBarrier = (arrival) => {
+      void this.#passBarrier(arrival);
+    };
   }
 
   /**
@@ -77,13 +108,13 @@ export class RunSession {
   static async open(request: PrepareRequest, ports: SessionPorts): Promise<RunSession> {
     const digests = request.functions.map(({ digest }) => digest);
     const equipment = await ports.artefacts.equip(digests, request.guestKernelDigest);
-    const runner = await RunnerClient.start(ports.runner);
+    const runner = await ports.startRunner();
     try {
       const { schedulingClass } = await runner.call(
         'setUp',
         {
           cgroupName: ports.cgroupName,
-          scratchFolder: ports.runner.scratchFolder,
+          scratchFolder: ports.scratchFolder,
           functions: [...equipment.functions],
           limits: request.limits,
           ...(equipment.guestKernelFolder === undefined
@@ -104,7 +135,12 @@ export class RunSession {
     return this.#runner.isAlive;
   }
 
-  /** Does all of a trial that is not timed, then synchronises the clock. */
+  /**
+   * Does all of a trial that is not timed, then synchronises the clock.
+   *
+   * @throws LockstepError AGENT_BUSY, what the runner throws, or CLOCK_UNSYNCHRONISED if the bound
+   * is over the budget of the experiment.
+   */
   async arm(request: ArmRequest): Promise<ArmReply> {
     if (this.#trial !== undefined) {
       throw new LockstepError(
@@ -118,41 +154,39 @@ export class RunSession {
       { trialId, cell, procedure, readyTimeoutMs },
       ARM_TIMEOUT_MS,
     );
-    let offset: FleetOffset;
     try {
-      offset = await this.#ports.synchroniser.measure();
+      const before = await this.#synchronise(request);
+      const steps = new StepWatch(this.#ports.clock);
+      this.#trial = { request, before, steps, sandboxDetails, isStoodDown: false };
+      return { protocol: PROTOCOL_VERSION, clock: this.#estimateNow(before) };
     } catch (error) {
       await this.#standDownRunner(trialId, toFailure(error));
       throw error;
     }
-    this.#trial = { request, offset, sandboxDetails, isStoodDown: false };
-    const clock = clockEstimateAt(offset, this.#ports.clock.monotonicNs());
-    return { protocol: PROTOCOL_VERSION, clock };
   }
 
   /**
    * Starts the armed trial at an instant; returns the time left until it, ns.
    *
-   * @throws LockstepError START_LATE if the instant has passed; the trial is stood down then.
+   * @throws LockstepError START_LATE if the instant has passed, CLOCK_STEPPED or CLOCK_CHANGED if
+   * the clock is not the one that was measured any more; the trial is stood down then.
    */
   async go(request: GoRequest): Promise<bigint> {
     const trial = this.#trial;
     if (trial?.request.trialId !== request.trialId || trial.going !== undefined) {
       throw new LockstepError('NOT_FOUND', `trial ${request.trialId} is not armed on this device`);
     }
-    const targetMonoNs = request.startAtFleetNs - trial.offset.offsetNs;
-    const marginNs = targetMonoNs - this.#ports.clock.monotonicNs();
-    if (marginNs < 0n || marginNs > LEAD_MAX_NS) {
-      const error = new LockstepError(
-        'START_LATE',
-        `go for trial ${request.trialId} names an instant ${nanosecondsToMs(marginNs)} ms ahead`,
-        { hint: 'The link or the device is too slow for the lead, or a clock was stepped.' },
-      );
+    try {
+      this.#checkClock(trial, request.fleetTime);
+      const targetMonoNs = this.#toMonotonic(trial.before, request.startAtFleetNs);
+      const marginNs = targetMonoNs - this.#ports.clock.monotonicNs();
+      if (marginNs < 0n || marginNs > LEAD_MAX_NS) throw badMargin(request.trialId, marginNs);
+      trial.going = this.#measure(trial, { targetFleetNs: request.startAtFleetNs, targetMonoNs });
+      return marginNs;
+    } catch (error) {
       await this.standDown(request.trialId, toFailure(error));
       throw error;
     }
-    trial.going = this.#measure(trial, request.startAtFleetNs, targetMonoNs);
-    return marginNs;
   }
 
   /** Gives a trial up: it is cleaned up, and no result of it is reported. */
@@ -177,6 +211,74 @@ export class RunSession {
     await this.#runner.close();
   }
 
+  /** A burst before the trial, unless the last one still serves; a second one if it is too wide. */
+  async #synchronise(request: ArmRequest): Promise<FleetInterval> {
+    const { synchroniser, clock } = this.#ports;
+    const { fresh } = synchroniser;
+    if (fresh !== undefined && this.#isWithin(fresh, request)) return fresh;
+    await clock.sleep(request.probeDelayMs);
+    const first = await this.#burst();
+    if (this.#isWithin(first, request)) return first;
+    const second = await this.#burst();
+    if (this.#isWithin(second, request)) return second;
+    const { boundNs, roundTripMinNs } = this.#estimateNow(second);
+    throw new LockstepError(
+      'CLOCK_UNSYNCHRONISED',
+      `the clock bound is ${nanosecondsToMs(boundNs)} ms with a round trip of ` +
+        `${nanosecondsToMs(roundTripMinNs)} ms; the budget is ` +
+        `${nanosecondsToMs(request.clockBoundBudgetNs)} ms`,
+      { hint: 'Raise budget.clockBoundMs in the experiment, or use a faster link.' },
+    );
+  }
+
+  async #burst(): Promise<FleetInterval> {
+    const { synchroniser, clock } = this.#ports;
+    try {
+      return await synchroniser.measure();
+    } catch (error) {
+      // After a step the next burst is about one clock again.
+      if (errorCodeOf(error) === 'CLOCK_STEPPED') synchroniser.forget();
+      await clock.sleep(PROBE_AGAIN_MS);
+      return synchroniser.measure();
+    }
+  }
+
+  #isWithin(interval: FleetInterval, request: ArmRequest): boolean {
+    return this.#estimateNow(interval).boundNs <= request.clockBoundBudgetNs;
+  }
+
+  #estimateNow(interval: FleetInterval): ClockEstimate {
+    const { synchroniser, clock } = this.#ports;
+    return synchroniser.estimateAfter(interval, clock.monotonicNs());
+  }
+
+  /** The instant on the own clock, by the offset as it will be then. */
+  #toMonotonic(before: FleetInterval, fleetNs: bigint): bigint {
+    const { synchroniser } = this.#ports;
+    const roughNs = fleetNs - synchroniser.estimateAfter(before, before.atMonoNs).offsetNs;
+    return fleetNs - synchroniser.estimateAfter(before, roughNs).offsetNs;
+  }
+
+  #checkClock(trial: ArmedTrial, fleetTime: string | undefined): void {
+    const stepNs = trial.steps.stepNs();
+    if (stepNs !== 0n) {
+      this.#ports.synchroniser.forget();
+      throw new LockstepError(
+        'CLOCK_STEPPED',
+        `a clock was stepped by ${nanosecondsToMs(stepNs)} ms between arm and go`,
+        { hint: 'Let the time daemon settle before a run.' },
+      );
+    }
+    if (fleetTime === undefined || fleetTime === trial.before.fleetTime) return;
+    this.#ports.synchroniser.forget();
+    throw new LockstepError(
+      'CLOCK_CHANGED',
+      `go names an instant of ${fleetTime}, but the clock was measured against ` +
+        trial.before.fleetTime,
+      { hint: 'Only one timekeeper may run.' },
+    );
+  }
+
   async #standDownRunner(trialId: string, reason: Failure): Promise<void> {
     try {
       await this.#runner.call('standDown', { trialId, reason }, STAND_DOWN_TIMEOUT_MS);
@@ -187,16 +289,35 @@ export class RunSession {
     }
   }
 
-  async #measure(trial: ArmedTrial, targetFleetNs: bigint, targetMonoNs: bigint): Promise<void> {
+  async #passBarrier({ trialId, name }: BarrierArrival): Promise<void> {
+    const trial = this.#trial;
+    if (trial?.request.trialId !== trialId) return;
+    const { runId, attempt } = trial.request;
+    let answer: { targetMonoNs: bigint } | { failure: Failure };
+    try {
+      const reply = await this.#ports.askBarrier({ runId, trialId, attempt, name });
+      this.#checkClock(trial, reply.fleetTime);
+      answer = { targetMonoNs: this.#toMonotonic(trial.before, reply.startAtFleetNs) };
+    } catch (error) {
+      answer = { failure: toFailure(error) };
+    }
+    try {
+      await this.#runner.call('release', { trialId, name, ...answer }, RELEASE_TIMEOUT_MS);
+    } catch (error) {
+      this.#ports.logger.warn({ trialId, name, error: errorMessageOf(error) }, 'not released');
+    }
+  }
+
+  async #measure(trial: ArmedTrial, target: Target): Promise<void> {
     const { trialId, readyTimeoutMs } = trial.request;
     let result: TrialResult;
     try {
       const outcome = await this.#runner.call(
         'start',
-        { trialId, targetMonoNs },
+        { trialId, targetMonoNs: target.targetMonoNs },
         Number(LEAD_MAX_NS / NS_PER_MS) + 2 * readyTimeoutMs + TEARDOWN_MARGIN_MS,
       );
-      result = this.#resultOf(trial, outcome, { targetFleetNs, targetMonoNs });
+      result = await this.#resultOf(trial, outcome, target);
     } catch (error) {
       result = { ...this.#emptyResult(trial), status: 'failed', failure: toFailure(error) };
     }
@@ -206,28 +327,64 @@ export class RunSession {
     }
   }
 
-  #resultOf(
+  /** The estimate that the bursts around the trial give for its start, and what was wrong. */
+  async #bracket(
+    trial: ArmedTrial,
+    atMonoNs: bigint,
+  ): Promise<{ clock: ClockEstimate; clockMarks: InvalidMark[] }> {
+    const { synchroniser, clock } = this.#ports;
+    const oneSided = synchroniser.estimateAfter(trial.before, atMonoNs);
+    // A trial that was given up has no result that the second burst could be for.
+    if (trial.isStoodDown) return { clock: oneSided, clockMarks: [] };
+    try {
+      await clock.sleep(trial.request.probeDelayMs);
+      const after = await this.#burst();
+      const both = synchroniser.estimateBetween(trial.before, after, atMonoNs);
+      return { clock: both, clockMarks: [] };
+    } catch (error) {
+      synchroniser.forget();
+      const code = errorCodeOf(error);
+      const mark =
+        code === 'CLOCK_STEPPED'
+          ? ('clock-step' as const)
+          : code === 'CLOCK_CHANGED'
+            ? ('clock-changed' as const)
+            : ('clock-unbracketed' as const);
+      const message = errorMessageOf(error).slice(0, 1024);
+      return { clock: oneSided, clockMarks: [{ code: mark, message }] };
+    }
+  }
+
+  async #resultOf(
     trial: ArmedTrial,
     outcome: RunnerResult<'start'>,
-    target: { targetFleetNs: bigint; targetMonoNs: bigint },
-  ): TrialResult {
+    target: Target,
+  ): Promise<TrialResult> {
     const { actualMonoNs, startedAtUtcNs, instances, leftovers } = outcome;
+    const { longestPauseNs, barriers } = outcome;
     const latenessNs = actualMonoNs - target.targetMonoNs;
-    const clock = clockEstimateAt(trial.offset, actualMonoNs);
+    const { clock, clockMarks } = await this.#bracket(trial, actualMonoNs);
+    const stepNs = trial.steps.stepNs();
+    if (stepNs !== 0n) this.#ports.synchroniser.forget();
+    const signs = { latenessNs, boundNs: clock.boundNs, longestPauseNs, stepNs };
     const failed = instances.find((instance) => instance.status === 'failed');
+    const { schedulingReason } = this.#ports;
     return {
       ...this.#emptyResult(trial),
       status: failed === undefined ? 'ok' : 'failed',
       ...(failed?.failure === undefined ? {} : { failure: failed.failure }),
-      invalid: invalidMarks(trial.request, latenessNs, clock.boundNs, leftovers),
+      invalid: marksOf(trial.request, { ...signs, barriers, leftovers, clockMarks }),
       clock,
       start: {
         ...target,
         actualMonoNs,
         latenessNs,
         schedulingClass: this.#schedulingClass,
+        ...(schedulingReason === undefined ? {} : { schedulingReason }),
+        wave: trial.request.wave,
         startedAtUtcNs,
       },
+      barriers,
       instances,
     };
   }
@@ -247,6 +404,7 @@ export class RunSession {
       reportedBy: 'device',
       status: 'ok',
       invalid: [],
+      barriers: [],
       instances: [],
       ...(functionDigest === undefined ? {} : { functionDigest }),
       sandboxDetails: trial.sandboxDetails,
@@ -254,31 +412,10 @@ export class RunSession {
   }
 }
 
-function invalidMarks(
-  request: ArmRequest,
-  latenessNs: bigint,
-  boundNs: bigint,
-  leftovers: readonly string[],
-): InvalidMark[] {
-  const marks: InvalidMark[] = [];
-  if (latenessNs > request.latenessBudgetNs) {
-    marks.push({
-      code: 'late-start',
-      message:
-        `started ${nanosecondsToMs(latenessNs)} ms late; ` +
-        `the budget is ${nanosecondsToMs(request.latenessBudgetNs)} ms`,
-    });
-  }
-  if (boundNs > request.clockBoundBudgetNs) {
-    marks.push({
-      code: 'clock-bound',
-      message:
-        `the clock bound was ${nanosecondsToMs(boundNs)} ms; ` +
-        `the budget is ${nanosecondsToMs(request.clockBoundBudgetNs)} ms`,
-    });
-  }
-  if (leftovers.length > 0) {
-    marks.push({ code: 'leftover', message: leftovers.join('; ').slice(0, 1024) });
-  }
-  return marks;
+function badMargin(trialId: string, marginNs: bigint): LockstepError {
+  return new LockstepError(
+    'START_LATE',
+    `go for trial ${trialId} names an instant ${nanosecondsToMs(marginNs)} ms ahead`,
+    { hint: 'The link or the device is too slow for the lead, or a clock was stepped.' },
+  );
 }

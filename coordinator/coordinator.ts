@@ -9,17 +9,21 @@ import { ensureStream, LEDGER, publishDurable, RESULTS } from '../bus/streams.ts
 import { CONTROLS, PLAN_TRIALS_SHOWN_MAX } from '../schemas/control.ts';
 import { Device } from '../schemas/device.ts';
 import { errorMessageOf } from '../schemas/errors.ts';
+import { BARRIER } from '../schemas/messages.ts';
 import { decodeMessage } from '../schemas/protocol.ts';
 import { TrialResult } from '../schemas/result.ts';
 import { isEnded, LedgerEvent } from '../schemas/run.ts';
 import type { Run } from '../schemas/run.ts';
 import {
+  BARRIER_WILDCARD,
   controlSubject,
   DEVICES_BUCKET,
   ledgerSubject,
   RECORDER_CONSUMER,
   RESULTS_STREAM,
 } from '../schemas/subjects.ts';
+import { BarrierDesk } from './dispatch/barrier-desk.ts';
+import { surveyClocks } from './dispatch/clock-survey.ts';
 import type { SelectableDevice } from './planning/device-selection.ts';
 import { commandDevice } from './dispatch/device-commands.ts';
 import { Recorder } from './recording/recorder.ts';
@@ -45,6 +49,9 @@ export interface CoordinatorOptions {
   readonly logger: Logger;
 }
 
+/** Devices that wait at barriers at the same time, at most: the fleet's largest size. */
+const BARRIERS_IN_FLIGHT_MAX = 10_000;
+
 /**
  * Registry, planner, dispatcher and recorder in one process. It keeps what must not be lost in
  * JetStream and in the runs' folders, so it may be killed at any time.
@@ -53,17 +60,19 @@ export class Coordinator {
   readonly #options: CoordinatorOptions;
   readonly #registry: Registry;
   readonly #recorder: Recorder;
+  readonly #barriers: BarrierDesk;
   readonly #queue: RunQueue;
   readonly #listening: Listening[] = [];
   readonly #strayAtMs = new Map<string, number>();
 
   private constructor(
     options: CoordinatorOptions,
-    parts: { registry: Registry; recorder: Recorder },
+    parts: { registry: Registry; recorder: Recorder; barriers: BarrierDesk },
   ) {
     this.#options = options;
     this.#registry = parts.registry;
     this.#recorder = parts.recorder;
+    this.#barriers = parts.barriers;
     this.#queue = new RunQueue(
       (journal, plan, signal) => executeRun({ ...parts, bus: options.bus }, journal, plan, signal),
       options.logger,
@@ -89,7 +98,11 @@ export class Coordinator {
     };
     const { registry, listening } = await Registry.open(bus, deviceStore, logger);
     const recorder = new Recorder(dataFolder, logger);
-    const coordinator = new Coordinator(options, { registry, recorder });
+    const coordinator = new Coordinator(options, {
+      registry,
+      recorder,
+      barriers: new BarrierDesk(),
+    });
     coordinator.#listening.push(listening);
     await coordinator.#endInterruptedRuns();
     await coordinator.#serve();
@@ -147,6 +160,17 @@ export class Coordinator {
         await this.#queue.cancel(runId);
         return {};
       }),
+      await bus.respond(controlSubject('clocks'), CONTROLS.clocks, async () => ({
+        devices: await surveyClocks(bus, this.devices()),
+      })),
+      await bus.respond(
+        BARRIER_WILDCARD,
+        BARRIER,
+        // The server lets a device ask on its own subject only.
+        ({ name, ...trial }, subject) =>
+          this.#barriers.arrive(subject.split('.')[2] ?? '', trial, name),
+        { maxInFlight: BARRIERS_IN_FLIGHT_MAX },
+      ),
     );
     this.#registry.watch(({ deviceId, runId }) => {
       if (runId !== undefined) this.#endStray(deviceId, runId);

@@ -1,5 +1,7 @@
 import { z } from 'zod';
+import { ClockSurvey } from './clock.ts';
 import { Device } from './device.ts';
+import { Failure } from './failure.ts';
 import { Plan } from './plan.ts';
 import { protocolField } from './protocol.ts';
 import { Run } from './run.ts';
@@ -40,6 +42,19 @@ export const DevicesReply = z.object({
   devices: z.array(Device.extend({ online: z.boolean() })),
 });
 
+/** clocks: how the clock of every device that is online stands to fleet time now. */
+const ClocksRequest = z.object({ ...protocolField });
+export const ClocksReply = z.object({
+  ...protocolField,
+  devices: z.array(
+    z.object({
+      deviceId: Identifier,
+      survey: ClockSurvey.optional().meta({ description: 'Absent if it could not tell.' }),
+      failure: Failure.optional().meta({ description: 'Why it could not. Absent if it could.' }),
+    }),
+  ),
+});
+
 /** runs: all runs, newest first, or one. */
 const RunsRequest = z.object({ ...protocolField, runId: Identifier.optional() });
 const RunsReply = z.object({ ...protocolField, runs: z.array(Run) });
@@ -53,6 +68,7 @@ export const CONTROLS = {
   submit: { request: SubmitRequest, reply: SubmitReply },
   plan: { request: SubmitRequest, reply: PlanReply },
   devices: { request: DevicesRequest, reply: DevicesReply },
+  clocks: { request: ClocksRequest, reply: ClocksReply },
   runs: { request: RunsRequest, reply: RunsReply },
   cancel: { request: CancelRequest, reply: CancelReply },
 } as const;

@@ -40,12 +40,18 @@ const Exclusion = z
   .refine((pattern) => Object.keys(pattern).length > 0, { error: 'name at least one factor' })
   .meta({ description: 'Cells to leave out: all that have every value named here.' });
 
+/** What can be done in a trial. */
+export const ProcedureKind = z.enum(['cold-start', 'burst', 'warm-call', 'no-op']).meta({
+  description:
+    'cold-start: one sandbox from nothing to its first response. burst: several at once. ' +
+    'warm-call: sandboxes are started, and once they are ready on every device, all are called ' +
+    'at one instant. no-op: nothing but the start itself, to see how well the fleet starts.',
+});
+export type ProcedureKind = z.output<typeof ProcedureKind>;
+
 const Procedure = z
   .strictObject({
-    kind: z.enum(['cold-start', 'burst']).meta({
-      description:
-        'cold-start: one sandbox from nothing to its first response. burst: several at once.',
-    }),
+    kind: ProcedureKind,
     readyTimeoutMs: z.int().min(100).max(600_000).default(30_000).meta({
       description: 'Longest wait for each sandbox to answer, ms.',
     }),
@@ -115,6 +121,11 @@ export const Experiment = z
           'all: a trial starts only if every device of the run armed. ' +
           'available: with those that did.',
       }),
+    waves: z.int().min(1).max(1000).default(1).meta({
+      description:
+        'Parts that the devices are divided into for a fleet that cannot start at once: each ' +
+        'trial is done by one part after the other, each simultaneous in itself.',
+    }),
     unavailable: z
       .enum(['refuse', 'skip'])
       .default('refuse')

@@ -1,7 +1,9 @@
 import { z } from 'zod';
+import { ClockEstimate, ClockSurvey, FleetTimeName } from './clock.ts';
+import { ProcedureKind } from './experiment.ts';
 import { Failure } from './failure.ts';
 import { protocolField } from './protocol.ts';
-import { Cell, ClockEstimate } from './result.ts';
+import { Cell } from './result.ts';
 import { SandboxLimits } from './sandbox.ts';
 import { Digest, Identifier, Nanoseconds } from './units.ts';
 
@@ -36,10 +38,18 @@ export const ArmRequest = z.object({
   ...protocolField,
   ...trialFields,
   cell: Cell,
-  procedure: z.enum(['cold-start', 'burst']),
+  procedure: ProcedureKind,
   readyTimeoutMs: z.int().min(100).max(600_000),
   latenessBudgetNs: Nanoseconds,
   clockBoundBudgetNs: Nanoseconds,
+  wave: z.int().min(0).max(999).default(0).meta({
+    description: 'The part of the fleet that the device starts with, from 0. Absent: 0.',
+  }),
+  probeDelayMs: z.int().min(0).max(60_000).default(0).meta({
+    description:
+      'Wait before each burst of clock probes, so that bursts of many devices do not meet, ms. ' +
+      'Absent: 0.',
+  }),
 });
 export type ArmRequest = z.output<typeof ArmRequest>;
 export const ArmReply = z.object({ ...protocolField, clock: ClockEstimate });
@@ -50,6 +60,9 @@ export const GoRequest = z.object({
   ...protocolField,
   ...trialFields,
   startAtFleetNs: Nanoseconds.meta({ description: 'The instant, in fleet time, ns.' }),
+  fleetTime: FleetTimeName.optional().meta({
+    description: 'The clock that the instant is on. Absent: that of the device\'s estimate.',
+  }),
 });
 export type GoRequest = z.output<typeof GoRequest>;
 export const GoReply = z.object({
@@ -68,6 +81,31 @@ export type StandDownRequest = z.output<typeof StandDownRequest>;
 export const ReleaseRequest = z.object({ ...protocolField, runId: Identifier });
 export type ReleaseRequest = z.output<typeof ReleaseRequest>;
 
+/** clock: measure the clock now, for a survey of the fleet. */
+const ClockRequest = z.object({ ...protocolField });
+export const ClockReply = z.object({ ...protocolField, survey: ClockSurvey });
+export type ClockReply = z.output<typeof ClockReply>;
+
+/**
+ * barrier: a device has reached a named point of a trial and asks when all go on. The answer comes
+ * when every device of the trial's wave has reached it; if one can't any more, it is an error.
+ */
+const BarrierRequest = z.object({
+  ...protocolField,
+  ...trialFields,
+  name: Identifier.meta({ description: 'Name of the barrier within the procedure.' }),
+});
+export type BarrierRequest = z.output<typeof BarrierRequest>;
+const BarrierReply = z.object({
+  ...protocolField,
+  startAtFleetNs: Nanoseconds.meta({ description: 'When all go on, fleet time, ns.' }),
+  fleetTime: FleetTimeName,
+});
+export type BarrierReply = z.output<typeof BarrierReply>;
+
+/** The exchange of a barrier, asked by the device. */
+export const BARRIER = { request: BarrierRequest, reply: BarrierReply } as const;
+
 /** Every command of the coordinator to a device: what is asked, what is answered. */
 export const COMMANDS = {
   prepare: { request: PrepareRequest, reply: Done },
@@ -75,6 +113,7 @@ export const COMMANDS = {
   go: { request: GoRequest, reply: GoReply },
   'stand-down': { request: StandDownRequest, reply: Done },
   release: { request: ReleaseRequest, reply: Done },
+  clock: { request: ClockRequest, reply: ClockReply },
 } as const;
 
 /** What a device sends to the timekeeper. */
@@ -83,7 +122,7 @@ export const TimeProbe = z.object({ ...protocolField });
 /** The timekeeper's answer: when it received and answered, on the clock that is fleet time. */
 export const TimeReply = z.object({
   ...protocolField,
-  fleetTime: z.string().max(128),
+  fleetTime: FleetTimeName,
   receivedAtFleetNs: Nanoseconds,
   answeredAtFleetNs: Nanoseconds,
 });

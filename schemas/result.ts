@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ClockEstimate } from './clock.ts';
 import { Failure } from './failure.ts';
 import { protocolField } from './protocol.ts';
 import { SandboxName } from './sandbox.ts';
@@ -8,9 +9,11 @@ import { Digest, Identifier, Nanoseconds } from './units.ts';
 export const PHASES = [
   'request',
   'spawn',
+  'gateOpen',
   'guestEntry',
   'appMain',
   'ready',
+  'call',
   'firstByte',
   'lastByte',
   'teardownBegin',
@@ -28,9 +31,11 @@ export const PhaseStamps = z
   .object({
     request: stamp('The runner decided to start the sandbox.'),
     spawn: stamp("The runtime's command was released to run."),
+    gateOpen: stamp('The waiting child saw that it may run, by its own first look at the clock.'),
     guestEntry: stamp("The guest kernel handed over to the guest's first program."),
     appMain: stamp("The function's main began."),
     ready: stamp('The function said that it listens.'),
+    call: stamp('The runner began to call the function.'),
     firstByte: stamp('The first byte of the first response arrived.'),
     lastByte: stamp('The last byte of the first response arrived.'),
     teardownBegin: stamp('The runner began to stop the sandbox.'),
@@ -75,19 +80,6 @@ export const Instance = z.object({
 });
 export type Instance = z.output<typeof Instance>;
 
-/** A device's estimate of fleet time: fleet time = own CLOCK_MONOTONIC + offset, within ± bound. */
-export const ClockEstimate = z.object({
-  fleetTime: z.string().max(128).meta({
-    description: 'Name of the clock that is fleet time: boot id and time namespace of its host.',
-  }),
-  offsetNs: Nanoseconds.meta({ description: 'Fleet time minus own CLOCK_MONOTONIC, ns.' }),
-  boundNs: Nanoseconds.meta({ description: 'Hard limit of the error of the offset, ns.' }),
-  ageNs: Nanoseconds.meta({ description: 'Age of the estimate when it was used, ns.' }),
-  probes: z.int().min(1).meta({ description: 'Number of probes that it rests on.' }),
-  roundTripMinNs: Nanoseconds.meta({ description: 'Shortest round trip among them, ns.' }),
-});
-export type ClockEstimate = z.output<typeof ClockEstimate>;
-
 /** How a device started a trial. */
 export const StartRecord = z.object({
   targetFleetNs: Nanoseconds.meta({ description: 'The instant ordered, fleet time, ns.' }),
@@ -97,17 +89,44 @@ export const StartRecord = z.object({
   schedulingClass: z.string().max(64).meta({
     description: 'Scheduling class and priority of the measuring process, e.g. SCHED_OTHER 0.',
   }),
+  schedulingReason: z.string().max(512).optional().meta({
+    description: 'Why that is no real-time class. Absent if it is.',
+  }),
+  wave: z.int().min(0).max(999).default(0).meta({
+    description: 'The part of the fleet that the device started with, from 0. Absent: 0.',
+  }),
   startedAtUtcNs: Nanoseconds.meta({
     description: 'The actual start by the wall clock, ns since 1970, for people only.',
   }),
 });
 export type StartRecord = z.output<typeof StartRecord>;
 
+/** How a device passed a named barrier of a procedure. */
+export const BarrierRecord = z.object({
+  name: Identifier,
+  arrivedMonoNs: Nanoseconds.meta({ description: 'When it got there, own CLOCK_MONOTONIC, ns.' }),
+  targetMonoNs: Nanoseconds.meta({ description: 'When all were to go on, same clock, ns.' }),
+  actualMonoNs: Nanoseconds.meta({ description: 'When this device went on, same clock, ns.' }),
+});
+export type BarrierRecord = z.output<typeof BarrierRecord>;
+
+/** Every kind of disturbance that makes a result invalid. */
+export const INVALID_CODES = {
+  'late-start': 'The start was later than the budget.',
+  'late-barrier': 'The device went on from a barrier later than the budget.',
+  'clock-bound': 'The bound of the clock was over the budget.',
+  'clock-step': 'A clock of the device, or of the timekeeper, was stepped during the trial.',
+  'clock-unbracketed': 'There was no burst of clock probes after the trial.',
+  'clock-changed': 'Fleet time was another clock after the trial than before.',
+  paused: 'The measuring process, or the machine, stood still during the trial.',
+  leftover: 'Something of a sandbox remained after it was removed.',
+} as const;
+export type InvalidCode = keyof typeof INVALID_CODES;
+const invalidCodes = Object.keys(INVALID_CODES) as [InvalidCode, ...InvalidCode[]];
+
 /** A reason why a result must not be trusted as a measurement. The result is kept all the same. */
 export const InvalidMark = z.object({
-  code: z.enum(['late-start', 'clock-bound', 'clock-missing', 'leftover']).meta({
-    description: 'The kind of disturbance.',
-  }),
+  code: z.enum(invalidCodes).meta({ description: 'The kind of disturbance.' }),
   message: z.string().max(1024).meta({ description: 'What was seen, with which value.' }),
 });
 export type InvalidMark = z.output<typeof InvalidMark>;
@@ -140,6 +159,9 @@ export const TrialResult = z
     invalid: z.array(InvalidMark).max(16).meta({ description: 'Empty if nothing disturbed it.' }),
     clock: ClockEstimate.optional().meta({ description: 'Absent if the device never armed.' }),
     start: StartRecord.optional().meta({ description: 'Absent if the trial never started.' }),
+    barriers: z.array(BarrierRecord).max(16).default([]).meta({
+      description: 'The barriers that it passed, in order. Absent: none.',
+    }),
     instances: z.array(Instance).max(1024),
     functionDigest: Digest.optional().meta({ description: 'Absent if it never armed.' }),
     sandboxDetails: z.record(z.string().max(64), z.string().max(256)).meta({

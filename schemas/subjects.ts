@@ -16,6 +16,12 @@ export const PRESENCE_WILDCARD = `${PREFIX}.device.*.presence`;
 export const commandSubject = (deviceId: string, verb: string): string =>
   `${PREFIX}.device.${deviceId}.command.${verb}`;
 
+/** lockstep.device.<id>.barrier: a device at a barrier asks the coordinator; request and reply. */
+export const barrierSubject = (deviceId: string): string => `${PREFIX}.device.${deviceId}.barrier`;
+
+/** Every device's barriers. */
+export const BARRIER_WILDCARD = `${PREFIX}.device.*.barrier`;
+
 /** lockstep.result.<id>: a device's results; stored in {@link RESULTS_STREAM}. */
 export const resultSubject = (deviceId: string): string => `${PREFIX}.result.${deviceId}`;
 

@@ -1,6 +1,6 @@
 /**
  * The time port. Everything in the agent that needs time takes one, so that tests can give it a
- * simulated clock with an offset, drift and steps.
+ * simulated clock with an offset, drift, noise and steps.
  */
 export interface Clock {
   /** CLOCK_MONOTONIC, ns. */
@@ -9,6 +9,8 @@ export interface Clock {
   utcNs(): bigint;
   /** Resolves after about this many milliseconds; may be late by milliseconds, or a bit early. */
   sleep(durationMs: number, signal?: AbortSignal): Promise<void>;
+  /** Waits busily until an instant on CLOCK_MONOTONIC; returns the stamp that ended it, ns. */
+  spinUntil(targetMonoNs: bigint): bigint;
 }
 
 /** The clock of this machine. */
@@ -25,4 +27,43 @@ export const systemClock: Clock = {
         resolve();
       }
     }),
+  spinUntil: (targetMonoNs) => {
+    // Numbers instead of bigints: they allocate nothing, so no collection falls into the wait.
+    // performance.now() reads the same clock (CLOCK_MONOTONIC through uv_hrtime).
+    const leftMs = Number(targetMonoNs - process.hrtime.bigint()) / 1e6;
+    const targetMs = performance.now() + leftMs;
+    let nowMs = performance.now();
+    while (nowMs < targetMs) nowMs = performance.now();
+    let nowNs = process.hrtime.bigint();
+    // The two readings above were not taken at once.
+    while (nowNs < targetMonoNs) nowNs = process.hrtime.bigint();
+    return nowNs;
+  },
 };
+
+/**
+ * CLOCK_REALTIME minus CLOCK_MONOTONIC, ns, by waiting for the millisecond to change: to about a
+ * microsecond where nothing else runs. Takes at most a few milliseconds of busy waiting.
+ */
+export function readWallOffsetNs(clock: Clock): bigint {
+  let best: { widthNs: bigint; offsetNs: bigint } | undefined;
+  for (let edge = 0; edge < EDGES; edge += 1) {
+    const startNs = clock.utcNs();
+    let beforeNs = clock.monotonicNs();
+    for (;;) {
+      const utcNs = clock.utcNs();
+      const afterNs = clock.monotonicNs();
+      if (utcNs !== startNs) {
+        const widthNs = afterNs - beforeNs;
+        if (best === undefined || widthNs < best.widthNs) {
+          best = { widthNs, offsetNs: utcNs - (beforeNs + afterNs) / 2n };
+        }
+        break;
+      }
+      beforeNs = afterNs;
+    }
+  }
+  return best?.offsetNs ?? 0n;
+}
+
+const EDGES = 2;

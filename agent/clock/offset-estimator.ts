@@ -14,28 +14,34 @@ export interface ProbeExchange {
   readonly returnedAtMonoNs: bigint;
 }
 
-/** An estimate of fleet time minus own CLOCK_MONOTONIC. */
-export interface OffsetEstimate {
-  readonly offsetNs: bigint;
-  /** Hard limit of the error at {@link OffsetEstimate.atMonoNs}, ns. */
-  readonly boundNs: bigint;
-  /** The instant for which it holds: the middle of the burst. */
+/** What a burst of probes says: between which limits fleet time minus own CLOCK_MONOTONIC lay. */
+export interface OffsetInterval {
+  readonly lowerNs: bigint;
+  readonly upperNs: bigint;
+  /** The instant for which the limits hold: the middle of the burst, own CLOCK_MONOTONIC. */
   readonly atMonoNs: bigint;
   readonly probes: number;
   readonly roundTripMinNs: bigint;
+  /** How long the burst took, ns. */
+  readonly burstNs: bigint;
+}
+
+/** An offset with the hard limit of its error, ns. */
+export interface BoundedOffset {
+  readonly offsetNs: bigint;
+  readonly boundNs: bigint;
 }
 
 /**
  * Intersects what each exchange says about the offset. A message cannot arrive before it was sent,
- * so each exchange gives `answered - returned <= offset <= received - sent`; the estimate is the
- * middle of the intersection and its bound half the width. When all intervals agree this equals
- * Marzullo's algorithm (K. Marzullo, 1984; RFC 5905 appendix A.5.5). The bound also covers the
- * drift between each exchange and the middle of the burst.
+ * so each exchange gives `answered - returned <= offset <= received - sent`. When all intervals
+ * agree this equals Marzullo's algorithm (K. Marzullo, 1984; RFC 5905 appendix A.5.5). The limits
+ * also cover the drift between each exchange and the middle of the burst.
  *
- * @throws LockstepError CLOCK_UNSYNCHRONISED if there is no exchange, or if they contradict each
- * other, which means that a clock was stepped during the burst.
+ * @throws LockstepError CLOCK_UNSYNCHRONISED if there is no exchange, or CLOCK_STEPPED if they
+ * contradict each other, which means that a clock was stepped during the burst.
  */
-export function estimateOffset(exchanges: readonly ProbeExchange[]): OffsetEstimate {
+export function intersectExchanges(exchanges: readonly ProbeExchange[]): OffsetInterval {
   const first = exchanges[0];
   const last = exchanges.at(-1);
   if (first === undefined || last === undefined) {
@@ -44,39 +50,109 @@ export function estimateOffset(exchanges: readonly ProbeExchange[]): OffsetEstim
     });
   }
   const atMonoNs = (first.sentAtMonoNs + last.returnedAtMonoNs) / 2n;
-  let upperNs = first.receivedAtFleetNs - first.sentAtMonoNs;
-  let lowerNs = first.answeredAtFleetNs - first.returnedAtMonoNs;
+  let upperNs: bigint | undefined;
+  let lowerNs: bigint | undefined;
   let roundTripMinNs = roundTrip(first);
   for (const exchange of exchanges) {
-    upperNs = min(upperNs, exchange.receivedAtFleetNs - exchange.sentAtMonoNs);
-    lowerNs = max(lowerNs, exchange.answeredAtFleetNs - exchange.returnedAtMonoNs);
+    const upper = exchange.receivedAtFleetNs - exchange.sentAtMonoNs;
+    const lower = exchange.answeredAtFleetNs - exchange.returnedAtMonoNs;
+    // Each limit is about an instant somewhere between the two stamps of the own clock.
+    const allowanceNs = max(
+      driftAllowance(atMonoNs - exchange.sentAtMonoNs),
+      driftAllowance(atMonoNs - exchange.returnedAtMonoNs),
+    );
+    const wideUpper = upper + allowanceNs;
+    const wideLower = lower - allowanceNs;
+    upperNs = upperNs === undefined ? wideUpper : min(upperNs, wideUpper);
+    lowerNs = lowerNs === undefined ? wideLower : max(lowerNs, wideLower);
     roundTripMinNs = min(roundTripMinNs, roundTrip(exchange));
   }
-  const driftNs = driftAllowance((last.returnedAtMonoNs - first.sentAtMonoNs) / 2n);
-  if (upperNs + 2n * driftNs < lowerNs) {
-    throw new LockstepError(
-      'CLOCK_UNSYNCHRONISED',
-      `clock probes contradict each other by ${lowerNs - upperNs} ns: a clock was stepped`,
-      { hint: 'The trial is measured again after the next burst of probes.' },
-    );
+  if (upperNs === undefined || lowerNs === undefined || upperNs < lowerNs) {
+    throw steppedError('clock probes', (lowerNs ?? 0n) - (upperNs ?? 0n));
   }
   return {
-    offsetNs: (upperNs + lowerNs) / 2n,
-    boundNs: max(upperNs - lowerNs, 0n) / 2n + driftNs + 1n,
+    lowerNs,
+    upperNs,
     atMonoNs,
     probes: exchanges.length,
     roundTripMinNs,
+    burstNs: last.returnedAtMonoNs - first.sentAtMonoNs,
   };
 }
 
-/** The bound of an estimate that is used at another instant: wider by the drift until then. */
-export function boundAt(estimate: OffsetEstimate, atMonoNs: bigint): bigint {
-  const ageNs = atMonoNs - estimate.atMonoNs;
-  return estimate.boundNs + driftAllowance(ageNs < 0n ? -ageNs : ageNs);
+/**
+ * The limits at another instant: each wider by the drift allowance.
+ *
+ * @returns a copy whose instant is the one asked for.
+ */
+export function widenTo(interval: OffsetInterval, atMonoNs: bigint): OffsetInterval {
+  const allowanceNs = driftAllowance(atMonoNs - interval.atMonoNs);
+  return {
+    ...interval,
+    atMonoNs,
+    lowerNs: interval.lowerNs - allowanceNs,
+    upperNs: interval.upperNs + allowanceNs,
+  };
+}
+
+/**
+ * What two bursts together say of an instant between them.
+ *
+ * @throws LockstepError CLOCK_STEPPED if they contradict each other: a clock was stepped, or ran
+ * faster than the drift allowance.
+ */
+export function bracket(
+  before: OffsetInterval,
+  after: OffsetInterval,
+  atMonoNs: bigint,
+): OffsetInterval {
+  const early = widenTo(before, atMonoNs);
+  const late = widenTo(after, atMonoNs);
+  const lowerNs = max(early.lowerNs, late.lowerNs);
+  const upperNs = min(early.upperNs, late.upperNs);
+  if (upperNs < lowerNs) throw steppedError('the bursts around the trial', lowerNs - upperNs);
+  return {
+    lowerNs,
+    upperNs,
+    atMonoNs,
+    probes: before.probes + after.probes,
+    roundTripMinNs: min(before.roundTripMinNs, after.roundTripMinNs),
+    burstNs: before.burstNs,
+  };
+}
+
+/** The middle of the limits, which has the smallest hard bound. */
+export function middleOf({ lowerNs, upperNs }: OffsetInterval): BoundedOffset {
+  const offsetNs = (lowerNs + upperNs) / 2n;
+  return { offsetNs, boundNs: max(upperNs - offsetNs, offsetNs - lowerNs) + 1n };
+}
+
+/**
+ * The offset at a later instant, moved along by the drift seen so far, with its hard bound: the
+ * drift only chooses the point within the limits.
+ */
+export function extrapolate(
+  interval: OffsetInterval,
+  atMonoNs: bigint,
+  driftPpb: number | undefined,
+): BoundedOffset {
+  const wide = widenTo(interval, atMonoNs);
+  const movedNs = BigInt(Math.round((Number(atMonoNs - interval.atMonoNs) * (driftPpb ?? 0)) / 1e9));
+  const offsetNs = min(max(middleOf(interval).offsetNs + movedNs, wide.lowerNs), wide.upperNs);
+  return { offsetNs, boundNs: max(wide.upperNs - offsetNs, offsetNs - wide.lowerNs) + 1n };
+}
+
+function steppedError(what: string, gapNs: bigint): LockstepError {
+  return new LockstepError(
+    'CLOCK_STEPPED',
+    `${what} contradict each other by ${gapNs} ns: a clock was stepped`,
+    { hint: 'Look at the logs of the time daemons of this device and of the coordinator.' },
+  );
 }
 
 function driftAllowance(durationNs: bigint): bigint {
-  return (durationNs * DRIFT_ALLOWANCE_PPM) / 1_000_000n;
+  const sizeNs = durationNs < 0n ? -durationNs : durationNs;
+  return (sizeNs * DRIFT_ALLOWANCE_PPM) / 1_000_000n + 1n;
 }
 
 function roundTrip(exchange: ProbeExchange): bigint {

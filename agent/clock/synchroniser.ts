@@ -1,104 +1,203 @@
-import type { Bus } from '../../bus/bus.ts';
+import type { ClockEstimate } from '../../schemas/clock.ts';
 import { LockstepError } from '../../schemas/errors.ts';
-import { TimeProbe, TimeReply } from '../../schemas/messages.ts';
-import { decodeMessage, encodeMessage } from '../../schemas/protocol.ts';
-import type { ClockEstimate } from '../../schemas/result.ts';
-import { timeSubject } from '../../schemas/subjects.ts';
 import type { Clock } from './clock.ts';
-import { boundAt, estimateOffset } from './offset-estimator.ts';
-import type { OffsetEstimate, ProbeExchange } from './offset-estimator.ts';
+import { DriftLine } from './drift-line.ts';
+import { bracket, extrapolate, intersectExchanges, middleOf, widenTo } from './offset-estimator.ts';
+import type { OffsetInterval, ProbeExchange } from './offset-estimator.ts';
+import type { TimeProbe } from './time-probe.ts';
 
-/** Probes per burst. More shrink the effect of jitter, with a diminishing return. */
-const PROBES_PER_BURST = 16;
+/** Probes per burst: at most, and at least before a burst may end early. */
+const PROBES_MAX = 32;
+const PROBES_MIN = 12;
+
+/** A burst ends early when this many probes in a row have narrowed the limits by less than 2 %. */
+const IDLE_PROBES = 6;
+
+/** Longest burst, ns: on a slow link fewer probes must do. */
+const BURST_MAX_NS = 400_000_000n;
 
 /** Fewest answers that make an estimate. */
 const ANSWERS_MIN = 4;
 
 const PROBE_TIMEOUT_MS = 1000;
 
-/** An estimate together with the clock that it is about. */
-export interface FleetOffset extends OffsetEstimate {
+/** What a burst found out, and the clock that it is about. */
+export interface FleetInterval extends OffsetInterval {
   /** Name of the clock that is fleet time. */
   readonly fleetTime: string;
 }
 
-/** Finds out how this device's clock stands to fleet time, by bursts of probes over the bus. */
-export class Synchroniser {
-  readonly #bus: Bus;
-  readonly #clock: Clock;
-  readonly #subject: string;
+/** What a {@link Synchroniser} needs. */
+export interface SynchroniserPorts {
+  readonly probe: TimeProbe;
+  readonly clock: Clock;
+}
 
-  constructor(bus: Bus, clock: Clock, deviceId: string) {
-    this.#bus = bus;
-    this.#clock = clock;
-    this.#subject = timeSubject(deviceId);
+/** Finds out how this device's clock stands to fleet time, by bursts of probes. */
+export class Synchroniser {
+  readonly #ports: SynchroniserPorts;
+  readonly #drift = new DriftLine();
+  #latest: FleetInterval | undefined;
+  #bursts: Promise<unknown> = Promise.resolve();
+
+  constructor(ports: SynchroniserPorts) {
+    this.#ports = ports;
   }
 
   /**
-   * One burst of probes.
+   * One burst of probes, after those that are going.
    *
-   * @throws LockstepError CLOCK_UNSYNCHRONISED if too few are answered, if they contradict each
-   * other, or if the timekeeper changed in between.
+   * @throws LockstepError CLOCK_UNSYNCHRONISED if too few probes are answered or the timekeeper
+   * changed in between, CLOCK_STEPPED if they contradict each other.
    */
-  async measure(): Promise<FleetOffset> {
-    const probe = new TextEncoder().encode(JSON.stringify(encodeMessage(TimeProbe, {})));
+  measure(): Promise<FleetInterval> {
+    const burst = this.#bursts.then(() => this.#burst());
+    this.#bursts = burst.catch(() => undefined);
+    return burst;
+  }
+
+  /**
+   * The latest burst if it is still nearly as good as when it was taken: the drift allowance has
+   * widened its bound by a quarter at most.
+   */
+  get fresh(): FleetInterval | undefined {
+    const latest = this.#latest;
+    if (latest === undefined) return undefined;
+    const wide = widenTo(latest, this.#ports.clock.monotonicNs());
+    const isFresh = middleOf(wide).boundNs * 4n <= middleOf(latest).boundNs * 5n;
+    return isFresh ? latest : undefined;
+  }
+
+  /** Nothing known so far holds any more: a clock was stepped. */
+  forget(): void {
+    this.#latest = undefined;
+    this.#drift.reset();
+  }
+
+  /** The estimate for an instant after a burst. */
+  estimateAfter(interval: FleetInterval, atMonoNs: bigint): ClockEstimate {
+    const { driftPpb } = this.#drift;
+    return {
+      ...commonFields(interval, driftPpb),
+      ...extrapolate(interval, atMonoNs, driftPpb),
+      ageNs: atMonoNs - interval.atMonoNs,
+      bracketed: false,
+    };
+  }
+
+  /**
+   * The estimate for an instant between two bursts.
+   *
+   * @throws LockstepError CLOCK_STEPPED if the two contradict each other, CLOCK_CHANGED if they are
+   * about different clocks.
+   */
+  estimateBetween(before: FleetInterval, after: FleetInterval, atMonoNs: bigint): ClockEstimate {
+    if (before.fleetTime !== after.fleetTime) {
+      throw new LockstepError(
+        'CLOCK_CHANGED',
+        `fleet time changed from ${before.fleetTime} to ${after.fleetTime}`,
+        { hint: 'Only one timekeeper may run.' },
+      );
+    }
+    const both = bracket(before, after, atMonoNs);
+    const agesNs = [atMonoNs - before.atMonoNs, after.atMonoNs - atMonoNs];
+    return {
+      ...commonFields({ ...both, fleetTime: before.fleetTime }, this.#drift.driftPpb),
+      ...middleOf(both),
+      ageNs: agesNs.reduce((least, ageNs) => (ageNs < least ? ageNs : least)),
+      bracketed: true,
+    };
+  }
+
+  async #burst(): Promise<FleetInterval> {
+    const { clock } = this.#ports;
+    const endNs = clock.monotonicNs() + BURST_MAX_NS;
     const exchanges: ProbeExchange[] = [];
     const fleetTimes = new Set<string>();
+    const narrowing = new Narrowing();
     let lastError: unknown;
-    for (let index = 0; index < PROBES_PER_BURST; index += 1) {
+    for (let index = 0; index < PROBES_MAX; index += 1) {
       try {
-        const { exchange, fleetTime } = await this.#exchange(probe);
+        const { exchange, fleetTime } = await this.#ports.probe.exchange(PROBE_TIMEOUT_MS);
         exchanges.push(exchange);
         fleetTimes.add(fleetTime);
+        narrowing.add(exchange);
       } catch (error) {
         lastError = error;
-        // Without a first answer there is nobody to wait for fifteen more times.
+        // Without a first answer there is nobody to wait for many more times.
         if (exchanges.length === 0 && index >= 1) break;
       }
+      const enough = exchanges.length >= PROBES_MIN && narrowing.idleProbes >= IDLE_PROBES;
+      if (enough || (exchanges.length >= ANSWERS_MIN && clock.monotonicNs() > endNs)) break;
     }
+    return this.#take(exchanges, fleetTimes, lastError);
+  }
+
+  #take(
+    exchanges: readonly ProbeExchange[],
+    fleetTimes: ReadonlySet<string>,
+    lastError: unknown,
+  ): FleetInterval {
     const [fleetTime, other] = fleetTimes;
     if (fleetTime === undefined || exchanges.length < ANSWERS_MIN) {
       throw new LockstepError(
         'CLOCK_UNSYNCHRONISED',
-        `only ${exchanges.length} of ${PROBES_PER_BURST} clock probes were answered`,
+        `only ${exchanges.length} clock probes were answered, of ${ANSWERS_MIN} at least`,
         { cause: lastError, hint: 'Check that the timekeeper runs beside the coordinator.' },
       );
     }
     if (other !== undefined) {
+      this.forget();
       throw new LockstepError(
         'CLOCK_UNSYNCHRONISED',
         `fleet time changed from ${fleetTime} to ${other} during the probes`,
         { hint: 'Only one timekeeper may run; the next trial is synchronised anew.' },
       );
     }
-    return { ...estimateOffset(exchanges), fleetTime };
-  }
-
-  async #exchange(probe: Uint8Array): Promise<{ exchange: ProbeExchange; fleetTime: string }> {
-    const sentAtMonoNs = this.#clock.monotonicNs();
-    const bytes = await this.#bus.requestRaw(this.#subject, probe, PROBE_TIMEOUT_MS);
-    const returnedAtMonoNs = this.#clock.monotonicNs();
-    const reply = decodeMessage(
-      TimeReply,
-      JSON.parse(new TextDecoder().decode(bytes)),
-      'the timekeeper',
-    );
-    const { receivedAtFleetNs, answeredAtFleetNs, fleetTime } = reply;
-    return {
-      exchange: { sentAtMonoNs, receivedAtFleetNs, answeredAtFleetNs, returnedAtMonoNs },
-      fleetTime,
-    };
+    if (this.#latest !== undefined && this.#latest.fleetTime !== fleetTime) this.forget();
+    const interval = { ...intersectExchanges(exchanges), fleetTime };
+    this.#latest = interval;
+    this.#drift.add(interval);
+    return interval;
   }
 }
 
-/** The estimate as it stands in messages and results, for use at an instant on the own clock. */
-export function clockEstimateAt(offset: FleetOffset, atMonoNs: bigint): ClockEstimate {
+/** Tells when more probes no longer help. */
+class Narrowing {
+  idleProbes = 0;
+  #outMinNs: bigint | undefined;
+  #backMinNs: bigint | undefined;
+
+  add({ sentAtMonoNs, receivedAtFleetNs, answeredAtFleetNs, returnedAtMonoNs }: ProbeExchange) {
+    const outNs = receivedAtFleetNs - sentAtMonoNs;
+    const backNs = returnedAtMonoNs - answeredAtFleetNs;
+    const before = this.#gapNs();
+    if (this.#outMinNs === undefined || outNs < this.#outMinNs) this.#outMinNs = outNs;
+    if (this.#backMinNs === undefined || backNs < this.#backMinNs) this.#backMinNs = backNs;
+    const after = this.#gapNs();
+    const isIdle = before !== undefined && after !== undefined && after * 100n >= before * 98n;
+    this.idleProbes = isIdle ? this.idleProbes + 1 : 0;
+  }
+
+  #gapNs(): bigint | undefined {
+    if (this.#outMinNs === undefined || this.#backMinNs === undefined) return undefined;
+    return this.#outMinNs + this.#backMinNs;
+  }
+}
+
+function commonFields(
+  interval: FleetInterval,
+  driftPpb: number | undefined,
+): Pick<
+  ClockEstimate,
+  'fleetTime' | 'probes' | 'roundTripMinNs' | 'burstNs' | 'driftPpb'
+> {
+  const { fleetTime, probes, roundTripMinNs, burstNs } = interval;
   return {
-    fleetTime: offset.fleetTime,
-    offsetNs: offset.offsetNs,
-    boundNs: boundAt(offset, atMonoNs),
-    ageNs: atMonoNs - offset.atMonoNs,
-    probes: offset.probes,
-    roundTripMinNs: offset.roundTripMinNs,
+    fleetTime,
+    probes,
+    roundTripMinNs,
+    burstNs,
+    ...(driftPpb === undefined ? {} : { driftPpb }),
   };
 }

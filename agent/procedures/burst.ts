@@ -4,5 +4,5 @@ import type { Procedure } from './procedure.ts';
 /** As many sandboxes as the cell says, all from nothing at the same instant. */
 export const burst: Procedure = {
   kind: 'burst',
-  arm: (context, cell) => armTogether(context, cell.instances),
+  arm: (context, cell) => armTogether(context, cell.instances, 'own-ready'),
 };

@@ -4,5 +4,5 @@ import type { Procedure } from './procedure.ts';
 /** One sandbox from nothing to its first response. */
 export const coldStart: Procedure = {
   kind: 'cold-start',
-  arm: (context) => armTogether(context, 1),
+  arm: (context) => armTogether(context, 1, 'own-ready'),
 };

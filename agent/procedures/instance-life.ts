@@ -85,10 +85,30 @@ export class InstanceLife {
     this.#phases.spawn = this.#sandbox?.start();
   }
 
-  /** Waits for the first response. Never rejects: a failure is kept for {@link record}. */
-  async answer(): Promise<void> {
+  /** Waits until the function listens. Never rejects: a failure is kept for {@link record}. */
+  async awaitReady(): Promise<void> {
     try {
       await this.#awaitReady();
+    } catch (error) {
+      this.#failure = this.#explain(error);
+    }
+  }
+
+  /** True if nothing has failed so far. */
+  get isWell(): boolean {
+    return this.#failure === undefined;
+  }
+
+  /** Notes why it can't go on. */
+  fail(error: unknown): void {
+    this.#failure ??= this.#explain(error);
+  }
+
+  /** Calls a function that is ready, once. Never rejects, as {@link awaitReady}. */
+  async call(): Promise<void> {
+    if (!this.isWell) return;
+    try {
+      this.#phases.call = process.hrtime.bigint();
       const invocation = await invoke(
         {
           address: this.#slot.address,

@@ -1,3 +1,4 @@
+import type { ProcedureKind } from '../../schemas/experiment.ts';
 import type { Cell, Instance } from '../../schemas/result.ts';
 import type { SlotPool } from '../sandboxes/network.ts';
 import type { InstanceContext } from './instance-life.ts';
@@ -5,6 +6,13 @@ import type { InstanceContext } from './instance-life.ts';
 /** What a procedure may use. */
 export interface ProcedureContext extends InstanceContext {
   readonly slots: SlotPool;
+  /**
+   * Waits at a named barrier until every device of the trial has reached it, then until the instant
+   * that all go on at. Returns the stamp of going on, CLOCK_MONOTONIC, ns.
+   *
+   * @throws LockstepError BARRIER_BROKEN if a device will not come, CANCELLED.
+   */
+  readonly passBarrier: (name: string) => Promise<bigint>;
 }
 
 /** What came out of a trial on this device. */
@@ -24,7 +32,7 @@ export interface ArmedProcedure {
 
 /** What is done in a trial. One file per procedure. */
 export interface Procedure {
-  readonly kind: 'cold-start' | 'burst';
+  readonly kind: ProcedureKind;
   /**
    * Does all that is not timed.
    *

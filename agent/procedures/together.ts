@@ -7,12 +7,19 @@ import type { ArmedProcedure, ProcedureContext, ProcedureOutcome } from './proce
 const SET_UP_CONCURRENCY = 4;
 
 /**
+ * When a function is called: once it is ready itself, or at one instant once those of every device
+ * of the trial are.
+ */
+export type CallAfter = 'own-ready' | 'all-ready';
+
+/**
  * Arms a number of sandboxes that start together: all are created and wait at their gates, then
  * all gates open in one synchronous loop.
  */
 export async function armTogether(
   context: ProcedureContext,
   count: number,
+  callAfter: CallAfter,
 ): Promise<ArmedProcedure> {
   const slots = await context.slots.acquire(context.driver.slotKind, count);
   const lives: InstanceLife[] = [];
@@ -27,11 +34,37 @@ export async function armTogether(
   return {
     start: async (requestAtMonoNs) => {
       for (const life of lives) life.release(requestAtMonoNs);
-      await Promise.all(lives.map((life) => life.answer()));
+      await answer(context, lives, callAfter);
       return finish(context, lives, slots);
     },
     standDown: () => cleanUp(context, lives, slots),
   };
+}
+
+async function answer(
+  context: ProcedureContext,
+  lives: readonly InstanceLife[],
+  callAfter: CallAfter,
+): Promise<void> {
+  if (callAfter === 'own-ready') {
+    await Promise.all(
+      lives.map(async (life) => {
+        await life.awaitReady();
+        await life.call();
+      }),
+    );
+    return;
+  }
+  await Promise.all(lives.map((life) => life.awaitReady()));
+  // A device whose sandboxes failed stays away; the others learn of it and do not wait.
+  if (!lives.every((life) => life.isWell)) return;
+  try {
+    await context.passBarrier('ready');
+  } catch (error) {
+    for (const life of lives) life.fail(error);
+    return;
+  }
+  await Promise.all(lives.map((life) => life.call()));
 }
 
 async function finish(

@@ -7,6 +7,7 @@ import type { Logger } from 'pino';
 import { LockstepError } from '../../schemas/errors.ts';
 import { fromFailure } from '../../schemas/failure.ts';
 import { isolationCommand } from './namespaces.ts';
+import type { BarrierArrival, RunnerPort } from './port.ts';
 import { RUNNER_METHODS, RunnerReply } from './protocol.ts';
 import type { RunnerMethod, RunnerParams, RunnerResult } from './protocol.ts';
 
@@ -16,6 +17,10 @@ export interface RunnerOptions {
   readonly scratchFolder: string;
   /** `root` or `user`, as found by detectIsolation. */
   readonly isolation: 'root' | 'user';
+  /** Words before the command that give it a real-time class; empty if it gets none. */
+  readonly realTime: readonly string[];
+  /** Program of the runner, if it is another one than that of the release. */
+  readonly entry?: string;
   readonly logger: Logger;
 }
 
@@ -25,11 +30,16 @@ interface Pending {
   readonly reject: (error: unknown) => void;
 }
 
+// Helper threads of the collector are in the ordinary class: a real-time thread that waits for them
+// on a busy machine would wait long.
+const SINGLE_THREADED_GC = '--single-threaded-gc';
+
 /** Time that a runner gets to clean up before it is killed, ms. */
 const CLOSE_TIMEOUT_MS = 20_000;
 
 /** The agent's end of a runner: starts it in its namespaces, asks it, ends it. */
-export class RunnerClient {
+export class RunnerClient implements RunnerPort {
+  onBarrier: (arrival: BarrierArrival) => void = () => undefined;
   readonly #child: ChildProcessByStdio<Writable, Readable, Readable>;
   readonly #logger: Logger;
   readonly #pending = new Map<number, Pending>();
@@ -62,11 +72,11 @@ export class RunnerClient {
   /** Starts the runner's process. It must be set up by a call before it is of use. */
   static async start(options: RunnerOptions): Promise<RunnerClient> {
     await mkdir(options.scratchFolder, { recursive: true });
-    const entry = new URL('main.ts', import.meta.url).pathname;
+    const entry = options.entry ?? new URL('main.ts', import.meta.url).pathname;
     const [command = '', ...args] = isolationCommand({
       scratchFolder: options.scratchFolder,
       mode: options.isolation,
-      command: [process.execPath, entry],
+      command: [...options.realTime, process.execPath, SINGLE_THREADED_GC, entry],
     });
     const child = spawn(command, args, {
       stdio: ['pipe', 'pipe', 'pipe'],
@@ -79,17 +89,10 @@ export class RunnerClient {
     return new RunnerClient(child, options.logger);
   }
 
-  /** False once the runner's process is gone. */
   get isAlive(): boolean {
     return this.#end === undefined;
   }
 
-  /**
-   * Asks the runner.
-   *
-   * @throws LockstepError RUNNER_LOST if it is gone, DEADLINE_EXCEEDED if it does not answer in
-   * time, and whatever it answers with.
-   */
   async call<M extends RunnerMethod>(
     method: M,
     params: RunnerParams<M>,
@@ -121,7 +124,6 @@ export class RunnerClient {
     }
   }
 
-  /** Lets the runner clean up and end; kills it, and with it all it started, if it takes long. */
   async close(): Promise<void> {
     this.#child.stdin.end();
     const timer = setTimeout(() => {
@@ -132,7 +134,6 @@ export class RunnerClient {
     clearTimeout(timer);
   }
 
-  /** Ends the runner and everything in its namespaces at once. */
   kill(): void {
     this.#child.kill('SIGKILL');
   }
@@ -143,6 +144,10 @@ export class RunnerClient {
       reply = RunnerReply.parse(JSON.parse(line));
     } catch (error) {
       this.#logger.error({ line: line.slice(0, 500), error }, 'unreadable line from the runner');
+      return;
+    }
+    if ('barrier' in reply) {
+      this.onBarrier(reply.barrier);
       return;
     }
     const pending = this.#pending.get(reply.id);

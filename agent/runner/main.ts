@@ -8,7 +8,9 @@ import { Runner } from './runner.ts';
 /** Time for cleaning up after the agent is gone, before the namespaces are torn down anyway, ms. */
 const CLOSE_TIMEOUT_MS = 15_000;
 
-const runner = new Runner(systemClock);
+const runner = new Runner(systemClock, (barrier) => {
+  process.stdout.write(`${JSON.stringify({ barrier })}\n`);
+});
 
 /** The schemas are checked per method, so the table may be read without its types. */
 async function call(method: RunnerMethod, params: unknown): Promise<unknown> {

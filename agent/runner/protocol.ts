@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { ArtefactManifest } from '../../schemas/artefact.ts';
+import { ProcedureKind } from '../../schemas/experiment.ts';
 import { Failure } from '../../schemas/failure.ts';
-import { Cell, Instance } from '../../schemas/result.ts';
+import { BarrierRecord, Cell, Instance } from '../../schemas/result.ts';
 import { SandboxAvailability, SandboxLimits, SandboxName } from '../../schemas/sandbox.ts';
 import { Digest, Identifier, Nanoseconds } from '../../schemas/units.ts';
 
@@ -23,13 +24,16 @@ const SetUp = z.object({
 const Arm = z.object({
   trialId: Identifier,
   cell: Cell,
-  procedure: z.enum(['cold-start', 'burst']),
+  procedure: ProcedureKind,
   readyTimeoutMs: z.number(),
 });
 
 const TrialOutcome = z.object({
   actualMonoNs: Nanoseconds,
   startedAtUtcNs: Nanoseconds,
+  /** Longest time in which this process did nothing although it wanted to, ns. */
+  longestPauseNs: Nanoseconds,
+  barriers: z.array(BarrierRecord),
   instances: z.array(Instance),
   leftovers: z.array(z.string()),
 });
@@ -42,7 +46,11 @@ export const RUNNER_METHODS = {
   /** Says what the run needs; answered once, before anything else. */
   setUp: {
     params: SetUp,
-    result: z.object({ schedulingClass: z.string(), processId: z.number() }),
+    result: z.object({
+      schedulingClass: z.string(),
+      schedulingReason: z.string().optional(),
+      processId: z.number(),
+    }),
   },
   /** Finds out, by starting a function in it, whether a kind of sandbox works. */
   probe: {
@@ -55,6 +63,16 @@ export const RUNNER_METHODS = {
   start: {
     params: z.object({ trialId: Identifier, targetMonoNs: Nanoseconds }),
     result: TrialOutcome,
+  },
+  /** Lets the going trial pass a barrier at an instant, or tells it why it can't. */
+  release: {
+    params: z.object({
+      trialId: Identifier,
+      name: Identifier,
+      targetMonoNs: Nanoseconds.optional(),
+      failure: Failure.optional(),
+    }),
+    result: z.object({}),
   },
   /** Gives an armed or going trial up, cleans up, then answers. */
   standDown: {
@@ -74,8 +92,9 @@ export const RunnerRequest = z.object({
   params: z.unknown(),
 });
 
-/** A line from runner to agent. */
+/** A line from runner to agent: an answer, or that the going trial has reached a barrier. */
 export const RunnerReply = z.union([
+  z.object({ barrier: z.object({ trialId: Identifier, name: Identifier }) }),
   z.object({ id: z.int(), result: z.unknown() }),
   z.object({ id: z.int(), failure: Failure }),
 ]);

@@ -1,5 +1,6 @@
 import { LockstepError } from '../../schemas/errors.ts';
-import { toFailure } from '../../schemas/failure.ts';
+import { fromFailure, toFailure } from '../../schemas/failure.ts';
+import type { Failure } from '../../schemas/failure.ts';
 import type { SandboxAvailability, SandboxName } from '../../schemas/sandbox.ts';
 import type { Clock } from '../clock/clock.ts';
 import type {
@@ -13,15 +14,21 @@ import type { DriverContext } from '../sandboxes/driver.ts';
 import type { FunctionRoot } from '../sandboxes/function-root.ts';
 import { SlotPool } from '../sandboxes/network.ts';
 import { drivers } from '../sandboxes/registry.ts';
-import { awaitInstant } from './barrier.ts';
+import { BarrierPasser } from './barrier-passer.ts';
+import { PauseWatch } from './pause-watch.ts';
+import type { BarrierArrival } from './port.ts';
+import { awaitInstant } from './start-barrier.ts';
 import type { RunnerParams, RunnerResult } from './protocol.ts';
 import { ReadyListener } from './ready-listener.ts';
-import { readSchedulingClass } from './scheduling-class.ts';
+import { readSchedulingClass, tightenTimerSlack } from './scheduling-class.ts';
+
+const BROKEN: Failure = { code: 'BARRIER_BROKEN', message: 'the barrier was given up' };
 
 interface ArmedTrial {
   readonly trialId: string;
   readonly armed: ArmedProcedure;
   readonly abort: AbortController;
+  readonly barriers: BarrierPasser;
   /** Set while the trial goes; resolves when it is over and cleaned up. */
   going?: Promise<ProcedureOutcome>;
 }
@@ -40,13 +47,18 @@ interface World {
  */
 export class Runner {
   readonly #clock: Clock;
+  readonly #onBarrier: (arrival: BarrierArrival) => void;
+  readonly #pauses: PauseWatch;
   readonly #details = new Map<SandboxName, Promise<Record<string, string>>>();
   #world: World | undefined;
   #trial: ArmedTrial | undefined;
   #arming: Promise<ArmedProcedure> | undefined;
 
-  constructor(clock: Clock) {
+  /** @param onBarrier told when the going trial waits at a barrier; answered by `release`. */
+  constructor(clock: Clock, onBarrier: (arrival: BarrierArrival) => void) {
     this.#clock = clock;
+    this.#onBarrier = onBarrier;
+    this.#pauses = new PauseWatch(clock);
   }
 
   /** See {@link RUNNER_METHODS}. */
@@ -66,6 +78,7 @@ export class Runner {
       slots: new SlotPool(params.scratchFolder),
       ready: await ReadyListener.open(),
     };
+    tightenTimerSlack();
     return { schedulingClass: readSchedulingClass(), processId: process.pid };
   }
 
@@ -91,13 +104,16 @@ export class Runner {
       throw new LockstepError('AGENT_BUSY', `trial ${this.#trial.trialId} is still armed or going`);
     }
     const sandboxDetails = await this.#detect(params.cell.sandbox);
+    const { trialId } = params;
     const abort = new AbortController();
+    const barriers = this.#barriersOf(trialId, abort.signal);
     const context = this.#procedureContext(params.cell.sandbox, {
       functionName: params.cell.function,
       readyTimeoutMs: params.readyTimeoutMs,
       signal: abort.signal,
+      barriers,
     });
-    await this.#armTrial(params.trialId, abort, () =>
+    await this.#armTrial({ trialId, abort, barriers }, () =>
       procedures[params.procedure].arm(context, params.cell),
     );
     return { sandboxDetails };
@@ -114,14 +130,26 @@ export class Runner {
       );
     }
     trial.going = trial.armed.start(actualMonoNs);
+    this.#pauses.begin();
     // The wall clock is read after the gates are open: it is for people and not timed.
     const startedAtUtcNs = this.#clock.utcNs() - (this.#clock.monotonicNs() - actualMonoNs);
     try {
       const outcome = await trial.going;
-      return { actualMonoNs, startedAtUtcNs, ...outcome };
+      const longestPauseNs = this.#pauses.end();
+      const barriers = [...trial.barriers.records];
+      return { actualMonoNs, startedAtUtcNs, longestPauseNs, barriers, ...outcome };
     } finally {
+      this.#pauses.end();
       this.#trial = undefined;
     }
+  }
+
+  /** See {@link RUNNER_METHODS}. */
+  release(params: RunnerParams<'release'>): Promise<RunnerResult<'release'>> {
+    const { trialId, name, targetMonoNs, failure } = params;
+    const { barriers } = this.#trialNamed(trialId);
+    barriers.release(name, targetMonoNs ?? fromFailure(failure ?? BROKEN));
+    return Promise.resolve({});
   }
 
   /** See {@link RUNNER_METHODS}. */
@@ -149,14 +177,19 @@ export class Runner {
     await world.driverContext.cgroups.removeAll();
   }
 
+  #barriersOf(trialId: string, signal: AbortSignal): BarrierPasser {
+    return new BarrierPasser(this.#clock, signal, (name) => {
+      this.#onBarrier({ trialId, name });
+    });
+  }
+
   async #armTrial(
-    trialId: string,
-    abort: AbortController,
+    trial: Omit<ArmedTrial, 'armed'>,
     arm: () => Promise<ArmedProcedure>,
   ): Promise<ArmedTrial> {
     this.#arming = arm();
     try {
-      this.#trial = { trialId, armed: await this.#arming, abort };
+      this.#trial = { ...trial, armed: await this.#arming };
       return this.#trial;
     } finally {
       this.#arming = undefined;
@@ -186,7 +219,12 @@ export class Runner {
 
   #procedureContext(
     sandbox: SandboxName,
-    options: { functionName: string; readyTimeoutMs: number; signal: AbortSignal },
+    options: {
+      functionName: string;
+      readyTimeoutMs: number;
+      signal: AbortSignal;
+      barriers: BarrierPasser;
+    },
   ): ProcedureContext {
     const world = this.#worldOrThrow();
     const functionRoot = world.functions.find(
@@ -207,6 +245,7 @@ export class Runner {
       ready: world.ready,
       readyTimeoutMs: options.readyTimeoutMs,
       signal: options.signal,
+      passBarrier: (name) => options.barriers.pass(name),
     };
   }
 
@@ -220,18 +259,21 @@ export class Runner {
       });
     }
     const abort = new AbortController();
+    const trialId = `probe ${name}`;
+    const barriers = this.#barriersOf(trialId, abort.signal);
     const context = this.#procedureContext(name, {
       functionName: functionRoot.manifest.name,
       readyTimeoutMs: timeoutMs,
       signal: abort.signal,
+      barriers,
     });
     const cell = {
-      id: `probe ${name}`,
+      id: trialId,
       sandbox: name,
       function: functionRoot.manifest.name,
       instances: 1,
     };
-    const trial = await this.#armTrial(cell.id, abort, () =>
+    const trial = await this.#armTrial({ trialId, abort, barriers }, () =>
       procedures['cold-start'].arm(context, cell),
     );
     trial.going = trial.armed.start(this.#clock.monotonicNs());

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 
 /** Names of the scheduling policies by number: sched(7), include/uapi/linux/sched.h. */
 const POLICIES: Record<number, string> = {
@@ -31,4 +31,16 @@ export function parseSchedulingClass(stat: string): string {
   const policy = Number(fields[38] ?? Number.NaN);
   const name = POLICIES[policy] ?? `policy ${policy}`;
   return `${name} ${policy === 1 || policy === 2 ? realTimePriority : nice}`;
+}
+
+/**
+ * Makes timers of this process's main thread fire as exactly as the kernel can (timer slack 1 ns,
+ * prctl(2) PR_SET_TIMERSLACK). Where that is refused timers stay up to 50 us late.
+ */
+export function tightenTimerSlack(): void {
+  try {
+    writeFileSync('/proc/self/timerslack_ns', '1');
+  } catch {
+    // The busy wait at the end of each wait makes up for it.
+  }
 }

@@ -1,7 +1,9 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { setPriority } from 'node:os';
 import type { Readable, Writable } from 'node:stream';
+import { readWallOffsetNs, systemClock } from '../clock/clock.ts';
 import { LockstepError } from '../../schemas/errors.ts';
 import type { Phase } from '../../schemas/result.ts';
 import { neutralEnvironment } from './command.ts';
@@ -27,7 +29,8 @@ export interface GateExit {
 
 const WAITING_TIMEOUT_MS = 10_000;
 
-// Descriptor 3 is the gate, 4 tells that the child waits at it. What can't be reset without a
+// Descriptor 3 is the gate, 4 tells that the child waits at it, and then when it saw it open: bash
+// reads the wall clock without a fork, other shells leave the line empty. What can't be reset without a
 // right that this process lacks stays as it is.
 const GATE_SCRIPT = `
 echo 0 2>/dev/null >/proc/self/oom_score_adj
@@ -41,8 +44,13 @@ while [ "$left" -gt 0 ]; do
 done
 echo waiting >&4
 read -r opened <&3 || exit 0
+echo "$EPOCHREALTIME" >&4
 exec "$@" 3<&- 4>&-
 `;
+
+const HAS_BASH = existsSync('/bin/bash');
+const SHELL = HAS_BASH ? '/bin/bash' : '/bin/sh';
+const SHELL_OPTIONS = HAS_BASH ? ['--noprofile', '--norc'] : [];
 
 /**
  * A command that was started as far as it goes without running: its process exists, is in its
@@ -86,7 +94,7 @@ export class Gate {
     const [program = '', ...words] = [
       ...resetCommand(readInheritanceFacts()),
       ...enter,
-      ...['/bin/sh', '-c', GATE_SCRIPT, 'lockstep-gate'],
+      ...[SHELL, ...SHELL_OPTIONS, '-c', GATE_SCRIPT, 'lockstep-gate'],
       String(options.joinFiles.length),
       ...options.joinFiles,
       ...options.command,
@@ -106,6 +114,7 @@ export class Gate {
     gate.#entrance().on('error', () => undefined);
     try {
       await gate.#waiting();
+      gate.#awaitOpening(options.onPhase, readWallOffsetNs(systemClock));
     } catch (error) {
       gate.kill();
       throw error;
@@ -144,6 +153,14 @@ export class Gate {
 
   #entrance(): Writable {
     return this.#child.stdio[3] as Writable;
+  }
+
+  #awaitOpening(onPhase: GateOptions['onPhase'], wallOffsetNs: bigint): void {
+    const report = this.#child.stdio[4] as Readable;
+    report.once('data', (chunk: Buffer) => {
+      const atUtcNs = parseEpochRealtime(chunk.toString('latin1'));
+      if (atUtcNs !== undefined) onPhase('gateOpen', atUtcNs - wallOffsetNs);
+    });
   }
 
   async #waiting(): Promise<void> {
@@ -185,4 +202,11 @@ function watch(stream: Readable | null, name: string, watcher: OutputWatcher): v
   });
   // A reset of the pipe is its end.
   stream?.on('error', () => undefined);
+}
+
+/** Seconds since 1970 with microseconds as bash prints them, in ns. Undefined if there are none. */
+export function parseEpochRealtime(text: string): bigint | undefined {
+  const match = /^(\d+)[.,](\d{6})$/.exec(text.trim());
+  if (match === null) return undefined;
+  return (BigInt(match[1] ?? '0') * 1_000_000n + BigInt(match[2] ?? '0')) * 1000n;
 }

@@ -1,7 +1,9 @@
 import { isEnded } from '../../schemas/run.ts';
+import type { Plan } from '../../schemas/plan.ts';
 import type { Run } from '../../schemas/run.ts';
 import { conditionNotes } from './condition-notes.ts';
 import { distributionNotes } from './distribution-notes.ts';
+import { groupBy } from './measured-result.ts';
 import type { MeasuredResult } from './measured-result.ts';
 import { counted, information, warning } from './note.ts';
 import type { NoteSources } from './note.ts';
@@ -69,17 +71,20 @@ function completenessNotes({ run, plan, measured, summary }: NoteSources): Note[
       ),
     );
   }
-  if (plan.skipped.length > 0) {
-    const cells = new Set(plan.skipped.map(({ cell }) => cell.id));
-    notes.push(
-      warning(
-        'skipped-cells',
-        `${counted(cells.size, 'cell')} could not be measured: ${[...cells].join(', ')}.`,
-        'See the reason and the remedy of each skipped cell.',
-      ),
-    );
-  }
+  notes.push(...skippedNotes(plan.skipped));
   return notes;
+}
+
+/** One note per reason, because one remedy often brings several cells back. */
+function skippedNotes(skipped: Plan['skipped']): Note[] {
+  return [...groupBy(skipped, ({ failure }) => failure.message)].map(([reason, together]) => {
+    const cells = [...new Set(together.map(({ cell }) => cell.id))];
+    return warning(
+      'skipped-cells',
+      `${counted(cells.length, 'cell')} could not be measured (${cells.join(', ')}): ${reason}.`,
+      together[0]?.failure.hint ?? 'See the log of the device.',
+    );
+  });
 }
 
 /** Devices that said nothing, and of which nothing was said, in trials that others report. */

@@ -1,5 +1,6 @@
 import type { Device } from '../../schemas/device.ts';
-import type { ClockEstimate, StartRecord, TrialResult } from '../../schemas/result.ts';
+import type { ClockEstimate } from '../../schemas/clock.ts';
+import type { StartRecord, TrialResult } from '../../schemas/result.ts';
 import { durationStatistics } from './duration-statistics.ts';
 import { groupBy, trialKey } from './measured-result.ts';
 import type { MeasuredResult } from './measured-result.ts';

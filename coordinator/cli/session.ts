@@ -32,6 +32,8 @@ export async function runCommand(options: GlobalOptions, work: Work): Promise<nu
     interrupt.abort();
   };
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, onSignal);
+  // A reader that has seen enough, as `head` does, is no error.
+  process.stdout.once('error', () => process.exit(EXIT_CODES.ok));
   try {
     return await work({ home: new Home(options.data), output, signal: interrupt.signal });
   } catch (error) {

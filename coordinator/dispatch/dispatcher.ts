@@ -5,13 +5,16 @@ import type { Failure } from '../../schemas/failure.ts';
 import type { PlannedTrial } from '../../schemas/plan.ts';
 import { PROTOCOL_VERSION } from '../../schemas/protocol.ts';
 import type { TrialResult } from '../../schemas/result.ts';
-import { NS_PER_MS } from '../../schemas/units.ts';
-import type { CommandOutcome } from './device-commands.ts';
+import type { BarrierDesk, Release } from './barrier-desk.ts';
+import type { CommandMessage, CommandOutcome } from './device-commands.ts';
 import type { Fleet } from './fleet.ts';
 import { readFleetClock } from './fleet-clock.ts';
+import { Lead } from './lead.ts';
+import { ProbeStagger } from './probe-stagger.ts';
 import type { Recorder } from '../recording/recorder.ts';
 import type { RunJournal } from '../recording/run-journal.ts';
 import { TrialBook } from './trial-book.ts';
+import { divideIntoWaves } from './waves.ts';
 
 /** Time to arm: the untimed set-up of a trial and a burst of clock probes, ms. */
 const ARM_TIMEOUT_MS = 120_000;
@@ -25,12 +28,6 @@ const STAND_DOWN_TIMEOUT_MS = 60_000;
 /** Time for removing sandboxes and for the result's way to the recorder, ms. */
 const RESULT_MARGIN_MS = 45_000;
 
-/** Shortest time from go to the start, ns, for scheduling delays on a busy device. */
-const LEAD_MIN_NS = 100n * NS_PER_MS;
-
-/** Lead per round trip of the slowest device: go's way, and two more for delays on the way. */
-const LEAD_ROUND_TRIPS = 3n;
-
 const ATTEMPT = 1;
 
 /** What the dispatcher needs. */
@@ -39,12 +36,23 @@ export interface DispatcherPorts {
   readonly fleet: Fleet;
   readonly recorder: Recorder;
   readonly journal: RunJournal;
+  readonly barriers: BarrierDesk;
 }
 
-interface Armed {
+/** A trial as one wave of the fleet does it. */
+interface WaveTrial {
   readonly trial: PlannedTrial;
+  readonly wave: number;
+  /** All devices of the wave, prepared or not. */
   readonly deviceIds: readonly string[];
+}
+
+interface Armed extends WaveTrial {
+  /** Those that armed. */
+  readonly armedIds: readonly string[];
   readonly roundTripMaxNs: bigint;
+  /** Why none did, if the gang was incomplete. */
+  readonly stoodDown?: Failure;
 }
 
 /**
@@ -54,6 +62,8 @@ interface Armed {
  */
 export class Dispatcher {
   readonly #ports: DispatcherPorts;
+  readonly #lead = new Lead();
+  readonly #stagger = new ProbeStagger();
 
   constructor(ports: DispatcherPorts) {
     this.#ports = ports;
@@ -95,76 +105,114 @@ export class Dispatcher {
 
   /** Resolves with false if the trial was not done because the run was cancelled. */
   async #runTrial(trial: PlannedTrial, signal: AbortSignal): Promise<boolean> {
-    if (signal.aborted) return false;
-    const { fleet, recorder, journal } = this.#ports;
-    const everyone = [...fleet.deviceIds];
-    const book = new TrialBook(everyone);
+    const { fleet, journal } = this.#ports;
+    const waves = divideIntoWaves(fleet.deviceIds, journal.run.experiment.waves);
+    let ok = 0;
+    let failed = 0;
+    // Without one device a gang's trial is worth nothing, so its later waves do not start either.
+    let stoodDown: Failure | undefined;
+    for (const [wave, deviceIds] of waves.entries()) {
+      if (signal.aborted) return false;
+      const waveTrial = { trial, wave, deviceIds };
+      if (stoodDown !== undefined) {
+        await this.#recordAll(trial, new Map(deviceIds.map((deviceId) => [deviceId, stoodDown!])));
+        failed += deviceIds.length;
+        continue;
+      }
+      const { results, reason } = await this.#runWave(waveTrial, signal);
+      if (isAborted(signal)) return false;
+      stoodDown = reason;
+      const well = results.filter((result) => result.status === 'ok').length;
+      ok += well;
+      failed += results.length - well;
+    }
+    await journal.event({ event: 'done', trialId: trial.trialId, attempt: ATTEMPT, ok, failed });
+    return true;
+  }
+
+  async #runWave(
+    waveTrial: WaveTrial,
+    signal: AbortSignal,
+  ): Promise<{ results: readonly TrialResult[]; reason: Failure | undefined }> {
+    const { recorder, journal } = this.#ports;
+    const { trial, deviceIds } = waveTrial;
+    const book = new TrialBook(deviceIds);
     const stopRecording = recorder.watch({
       onResult: (result) => {
-        const { runId, trialId } = result;
-        if (runId === journal.run.runId && trialId === trial.trialId) book.note(result);
+        const { runId, trialId, deviceId } = result;
+        const isOfTrial = runId === journal.run.runId && trialId === trial.trialId;
+        if (isOfTrial && deviceIds.includes(deviceId)) book.note(result);
       },
       onFailure: (error) => {
         book.giveUp(error);
       },
     });
     try {
-      const armed = await this.#arm(trial);
+      const armed = await this.#arm(waveTrial);
       if (isAborted(signal)) await this.#standDown(armed, cancelled());
-      else if (armed.deviceIds.length > 0) await this.#go(armed, book, signal);
+      else if (armed.armedIds.length > 0) await this.#go(armed, book, signal);
+      return { results: book.results, reason: armed.stoodDown };
     } finally {
       stopRecording();
     }
-    if (isAborted(signal)) return false;
-    const ok = book.results.filter((result) => result.status === 'ok').length;
-    await journal.event({
-      event: 'done',
-      trialId: trial.trialId,
-      attempt: ATTEMPT,
-      ok,
-      failed: book.results.length - ok,
-    });
-    return true;
   }
 
-  async #arm(trial: PlannedTrial): Promise<Armed> {
+  async #arm(waveTrial: WaveTrial): Promise<Armed> {
     const { fleet, journal } = this.#ports;
-    const { experiment, runId } = journal.run;
+    const { experiment } = journal.run;
+    const { trial, wave } = waveTrial;
+    const prepared = new Set(fleet.prepared);
+    const deviceIds = waveTrial.deviceIds.filter((deviceId) => prepared.has(deviceId));
     const outcomes = await fleet.command(
-      { deviceIds: fleet.prepared, verb: 'arm', timeoutMs: ARM_TIMEOUT_MS },
-      {
-        runId,
-        trialId: trial.trialId,
-        attempt: ATTEMPT,
-        cell: trial.cell,
-        procedure: experiment.procedure.kind,
-        readyTimeoutMs: experiment.procedure.readyTimeoutMs,
-        latenessBudgetNs: msToNs(experiment.budget.latenessMs),
-        clockBoundBudgetNs: msToNs(experiment.budget.clockBoundMs),
-      },
+      { deviceIds, verb: 'arm', timeoutMs: ARM_TIMEOUT_MS },
+      (deviceId) => this.#armMessage(trial, {
+        wave,
+        probeDelayMs: this.#stagger.delayMs(deviceIds.indexOf(deviceId), deviceIds.length),
+      }),
     );
     const failures = this.#refusals(outcomes);
-    for (const deviceId of fleet.deviceIds) {
+    for (const deviceId of waveTrial.deviceIds) {
       const loss = outcomes.some((outcome) => outcome.deviceId === deviceId)
         ? undefined
         : fleet.lossOf(deviceId);
       if (loss !== undefined) failures.set(deviceId, toFailure(loss));
     }
     const armed: Armed = {
-      trial,
-      deviceIds: outcomes.flatMap((outcome) => ('reply' in outcome ? [outcome.deviceId] : [])),
+      ...waveTrial,
+      armedIds: outcomes.flatMap((outcome) => ('reply' in outcome ? [outcome.deviceId] : [])),
       roundTripMaxNs: outcomes.reduce(
         (most, outcome) => ('reply' in outcome ? maxOf(most, outcome.reply.clock) : most),
         0n,
       ),
     };
+    for (const outcome of outcomes) {
+      if ('reply' in outcome) this.#stagger.note(outcome.reply.clock.burstNs);
+    }
     await this.#recordAll(trial, failures);
     if (failures.size === 0 || experiment.gang === 'available') {
       await this.#noteArmed(armed);
       return armed;
     }
-    await this.#standDownGang(armed, failures);
-    return { ...armed, deviceIds: [] };
+    const stoodDown = await this.#standDownGang(armed, failures);
+    return { ...armed, armedIds: [], stoodDown };
+  }
+
+  #armMessage(
+    trial: PlannedTrial,
+    own: { wave: number; probeDelayMs: number },
+  ): CommandMessage<'arm'> {
+    const { experiment, runId } = this.#ports.journal.run;
+    return {
+      runId,
+      trialId: trial.trialId,
+      attempt: ATTEMPT,
+      cell: trial.cell,
+      procedure: experiment.procedure.kind,
+      readyTimeoutMs: experiment.procedure.readyTimeoutMs,
+      latenessBudgetNs: msToNs(experiment.budget.latenessMs),
+      clockBoundBudgetNs: msToNs(experiment.budget.clockBoundMs),
+      ...own,
+    };
   }
 
   async #noteArmed(armed: Armed): Promise<void> {
@@ -172,11 +220,11 @@ export class Dispatcher {
       event: 'armed',
       trialId: armed.trial.trialId,
       attempt: ATTEMPT,
-      devices: [...armed.deviceIds],
+      devices: [...armed.armedIds],
     });
   }
 
-  async #standDownGang(armed: Armed, failures: ReadonlyMap<string, Failure>): Promise<void> {
+  async #standDownGang(armed: Armed, failures: ReadonlyMap<string, Failure>): Promise<Failure> {
     const [[deviceId, failure] = ['?', undefined]] = failures;
     const reason: Failure = {
       code: 'GANG_INCOMPLETE',
@@ -185,31 +233,62 @@ export class Dispatcher {
     await this.#standDown(armed, reason);
     await this.#recordAll(
       armed.trial,
-      new Map(armed.deviceIds.map((standing) => [standing, reason])),
+      new Map(armed.armedIds.map((standing) => [standing, reason])),
     );
+    return reason;
   }
 
   async #go(armed: Armed, book: TrialBook, signal: AbortSignal): Promise<void> {
-    const { bus, fleet, journal } = this.#ports;
+    const { fleet, journal, barriers } = this.#ports;
+    const { runId, experiment } = journal.run;
     const { trialId } = armed.trial;
+    const names = { runId, trialId, attempt: ATTEMPT };
+    const leadNs = this.#lead.next(armed.roundTripMaxNs);
+    const instant = await this.#instantAhead(leadNs);
+    const opened = barriers.open(names, {
+      deviceIds: armed.armedIds,
+      goesOnWithout: experiment.gang === 'available',
+      chooseRelease: () => this.#instantAhead(this.#lead.next(armed.roundTripMaxNs)),
+    });
+    book.onNote = ({ deviceId, failure }) => {
+      opened.leave(deviceId, failure?.message ?? 'its trial is over');
+    };
+    try {
+      const outcomes = await fleet.command(
+        { deviceIds: armed.armedIds, verb: 'go', timeoutMs: ACKNOWLEDGE_TIMEOUT_MS },
+        () => ({ ...names, ...instant }),
+      );
+      this.#noteMargins(leadNs, outcomes);
+      await journal.event({
+        event: 'gone',
+        trialId,
+        attempt: ATTEMPT,
+        startAtFleetNs: instant.startAtFleetNs.toString(),
+      });
+      // A device that did not answer may have heard go all the same, so its result is waited for.
+      const refusals = this.#refusals(outcomes, 'DEVICE_LOST');
+      await this.#recordAll(armed.trial, refusals);
+      await this.#awaitResults(armed, book, signal);
+    } finally {
+      barriers.close(names);
+    }
+  }
+
+  async #instantAhead(leadNs: bigint): Promise<Release> {
+    const { bus, journal } = this.#ports;
     const { fleetTime, nowFleetNs } = await readFleetClock(bus);
     if (journal.run.fleetTime !== fleetTime) await journal.update({ fleetTime });
-    const leadNs = LEAD_MIN_NS + LEAD_ROUND_TRIPS * armed.roundTripMaxNs;
-    const startAtFleetNs = nowFleetNs + leadNs;
-    const outcomes = await fleet.command(
-      { deviceIds: armed.deviceIds, verb: 'go', timeoutMs: ACKNOWLEDGE_TIMEOUT_MS },
-      { runId: journal.run.runId, trialId, attempt: ATTEMPT, startAtFleetNs },
+    return { fleetTime, startAtFleetNs: nowFleetNs + leadNs };
+  }
+
+  #noteMargins(leadNs: bigint, outcomes: readonly CommandOutcome<'go'>[]): void {
+    const margins = outcomes.flatMap((outcome) =>
+      'reply' in outcome ? [outcome.reply.marginNs] : [],
     );
-    await journal.event({
-      event: 'gone',
-      trialId,
-      attempt: ATTEMPT,
-      startAtFleetNs: startAtFleetNs.toString(),
-    });
-    // A device that did not answer may have heard go all the same, so its result is waited for.
-    const refusals = this.#refusals(outcomes, 'DEVICE_LOST');
-    await this.#recordAll(armed.trial, refusals);
-    await this.#awaitResults(armed, book, signal);
+    const isLate = outcomes.some(
+      (outcome) => 'error' in outcome && outcome.error.code === 'START_LATE',
+    );
+    this.#lead.note(leadNs, margins, isLate);
   }
 
   async #awaitResults(armed: Armed, book: TrialBook, signal: AbortSignal): Promise<void> {
@@ -241,7 +320,7 @@ export class Dispatcher {
       hint: "Look at the device's log.",
     };
     const owing = book.owing;
-    await this.#standDown({ ...armed, deviceIds: owing }, reason);
+    await this.#standDown({ ...armed, armedIds: owing }, reason);
     await this.#recordAll(armed.trial, new Map(owing.map((deviceId) => [deviceId, reason])));
   }
 
@@ -249,8 +328,8 @@ export class Dispatcher {
     const { fleet, journal } = this.#ports;
     const { trialId } = armed.trial;
     await fleet.command(
-      { deviceIds: armed.deviceIds, verb: 'stand-down', timeoutMs: STAND_DOWN_TIMEOUT_MS },
-      { runId: journal.run.runId, trialId, attempt: ATTEMPT, reason },
+      { deviceIds: armed.armedIds, verb: 'stand-down', timeoutMs: STAND_DOWN_TIMEOUT_MS },
+      () => ({ runId: journal.run.runId, trialId, attempt: ATTEMPT, reason }),
     );
     await journal.event({ event: 'stood-down', trialId, attempt: ATTEMPT, reason });
   }
@@ -281,6 +360,7 @@ export class Dispatcher {
         status: 'failed',
         failure,
         invalid: [],
+        barriers: [],
         instances: [],
         sandboxDetails: {},
       };

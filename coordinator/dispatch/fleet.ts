@@ -78,13 +78,13 @@ export class Fleet {
    */
   command<V extends CommandVerb>(
     target: { deviceIds: readonly string[]; verb: V; timeoutMs: number },
-    message: CommandMessage<V>,
+    messageFor: (deviceId: string) => CommandMessage<V>,
   ): Promise<CommandOutcome<V>[]> {
     const { verb, timeoutMs } = target;
     return Promise.all(
       target.deviceIds.map((deviceId) =>
         this.#untilLost(deviceId, this.#preparedStart.get(deviceId), () =>
-          commandDevice(this.#bus, { deviceId, verb, timeoutMs }, message),
+          commandDevice(this.#bus, { deviceId, verb, timeoutMs }, messageFor(deviceId)),
         ),
       ),
     );

@@ -1,6 +1,7 @@
 import type { Bus } from '../../bus/bus.ts';
 import { LockstepError, errorMessageOf } from '../../schemas/errors.ts';
 import type { Plan } from '../../schemas/plan.ts';
+import type { BarrierDesk } from './barrier-desk.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { Fleet } from './fleet.ts';
 import type { Recorder } from '../recording/recorder.ts';
@@ -15,6 +16,7 @@ export interface ExecutionPorts {
   readonly bus: Bus;
   readonly registry: Registry;
   readonly recorder: Recorder;
+  readonly barriers: BarrierDesk;
 }
 
 /**
@@ -77,7 +79,7 @@ async function prepareAll(fleet: Fleet, journal: RunJournal): Promise<void> {
 async function releaseAll(fleet: Fleet, journal: RunJournal): Promise<void> {
   const outcomes = await fleet.command(
     { deviceIds: fleet.deviceIds, verb: 'release', timeoutMs: RELEASE_TIMEOUT_MS },
-    { runId: journal.run.runId },
+    () => ({ runId: journal.run.runId }),
   );
   for (const outcome of outcomes) {
     if (!('error' in outcome)) continue;

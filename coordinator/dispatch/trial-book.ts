@@ -7,6 +7,8 @@ import type { TrialResult } from '../../schemas/result.ts';
 export class TrialBook {
   readonly #owing: Set<string>;
   readonly #results = new Map<string, TrialResult>();
+  /** Called with each result that is noted. */
+  onNote: (result: TrialResult) => void = () => undefined;
   readonly #complete = Promise.withResolvers<undefined>();
 
   constructor(deviceIds: readonly string[]) {
@@ -30,6 +32,7 @@ export class TrialBook {
   note(result: TrialResult): void {
     this.#results.set(result.deviceId, result);
     this.#owing.delete(result.deviceId);
+    this.onNote(result);
     if (this.#owing.size === 0) this.#complete.resolve(undefined);
   }
 

@@ -90,7 +90,7 @@ function tooFew(
 ): LockstepError {
   const wanted = Object.entries(labels).map(([name, value]) => `${name}=${value}`);
   const withLabels = wanted.length === 0 ? '' : ` with ${wanted.join(', ')}`;
-  const others = notTaken.map(({ deviceId, message }) => `\n  ${deviceId}: ${message}`);
+  const others = notTaken.map(({ deviceId, message }) => `; ${deviceId}: ${message}`);
   return new LockstepError(
     'NO_DEVICE',
     `${count} of at least ${minimum} devices${withLabels} can take part` + others.join(''),

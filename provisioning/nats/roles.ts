@@ -1,6 +1,7 @@
 import {
   ARTEFACTS_BUCKET,
   BLOBS_BUCKET,
+  barrierSubject,
   commandSubject,
   controlSubject,
   inboxPrefix,
@@ -38,6 +39,7 @@ export const ROLE_PERMISSIONS: Readonly<Record<Role, RolePermissions>> = {
       presenceSubject(USER),
       resultSubject(USER),
       timeSubject(USER),
+      barrierSubject(USER),
       ...readBucket(`KV_${ARTEFACTS_BUCKET}`),
       ...readBucket(`OBJ_${BLOBS_BUCKET}`),
     ],

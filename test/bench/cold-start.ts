@@ -119,6 +119,7 @@ async function compare(comparison: Comparison): Promise<Pair[] | string> {
   const runner = await RunnerClient.start({
     scratchFolder: join(folder, 'ours'),
     isolation: comparison.mode,
+    realTime: [],
     logger: pino({ level: 'warn' }, pino.destination({ fd: 2, sync: true })),
   });
   cleanUp.defer(() => runner.close());

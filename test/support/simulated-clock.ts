@@ -36,6 +36,12 @@ export class SimulatedClock implements Clock {
     return 1_795_424_400_000_000_000n + this.nowMonoNs;
   }
 
+  spinUntil(targetMonoNs: bigint): bigint {
+    let nowNs = this.monotonicNs();
+    while (nowNs < targetMonoNs) nowNs = this.monotonicNs();
+    return nowNs;
+  }
+
   async sleep(durationMs: number, signal?: AbortSignal): Promise<void> {
     this.sleepsMs.push(durationMs);
     this.beforeSleep();

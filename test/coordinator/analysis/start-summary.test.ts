@@ -1,6 +1,7 @@
 import test from 'ava';
 import { summarise } from '../../../coordinator/analysis/summary.ts';
-import type { ClockEstimate, StartRecord, TrialResult } from '../../../schemas/result.ts';
+import type { ClockEstimate } from '../../../schemas/clock.ts';
+import type { StartRecord, TrialResult } from '../../../schemas/result.ts';
 import { makeRun } from '../../support/run-fixture.ts';
 import type { RunFixture } from '../../support/run-fixture.ts';
 

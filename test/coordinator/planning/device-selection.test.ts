@@ -105,8 +105,8 @@ test('selectDevices throws NO_DEVICE with the reason of each device', (t) => {
   t.is(error.code, 'NO_DEVICE');
   t.is(
     error.message,
-    '1 of at least 2 devices with site=north can take part\n' +
-      '  away: it was not heard of lately\n  plain: it has no label site',
+    '1 of at least 2 devices with site=north can take part; ' +
+      'away: it was not heard of lately; plain: it has no label site',
   );
 });
 

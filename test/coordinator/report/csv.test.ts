@@ -63,6 +63,7 @@ test('renderCsv has a row for a result without a sandbox, with absent fields emp
     status: 'failed',
     failure: { code: 'DEVICE_LOST', message: 'no presence for 5 s' },
     invalid: [],
+    barriers: [],
     instances: [],
     sandboxDetails: {},
   };

@@ -25,7 +25,5 @@ export async function awaitInstant(
     const roundedNs = sleepNs > TIMER_EARLY_NS ? sleepNs - 1_000_000n : sleepNs;
     await clock.sleep(Number(roundedNs) / 1e6, signal);
   }
-  let nowNs = clock.monotonicNs();
-  while (nowNs < targetMonoNs) nowNs = clock.monotonicNs();
-  return nowNs;
+  return clock.spinUntil(targetMonoNs);
 }

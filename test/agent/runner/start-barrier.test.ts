@@ -1,5 +1,5 @@
 import test from 'ava';
-import { awaitInstant } from '../../../agent/runner/barrier.ts';
+import { awaitInstant } from '../../../agent/runner/start-barrier.ts';
 import { SimulatedClock } from '../../support/simulated-clock.ts';
 
 const never = new AbortController().signal;

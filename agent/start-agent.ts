@@ -1,0 +1,170 @@
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import { ArtefactCache } from '../bus/artefact-cache.ts';
+import { openArtefactStore } from '../bus/artefact-store.ts';
+import type { Bus } from '../bus/bus.ts';
+import { connectBus } from '../bus/connection.ts';
+import { credentialName, readCredentialFile } from '../bus/credential-file.ts';
+import { openOutbox } from '../bus/outbox.ts';
+import type { Outbox } from '../bus/outbox.ts';
+import { fromFailure } from '../schemas/failure.ts';
+import { BARRIER } from '../schemas/messages.ts';
+import { encodeMessage } from '../schemas/protocol.ts';
+import { resultKey, TrialResult } from '../schemas/result.ts';
+import type { SandboxName } from '../schemas/sandbox.ts';
+import { barrierSubject, resultSubject } from '../schemas/subjects.ts';
+import { Identifier } from '../schemas/units.ts';
+import { VERSION } from '../schemas/version.ts';
+import { Agent } from './agent.ts';
+import { Artefacts } from './artefacts.ts';
+import { cgroupNameOf } from './cgroup-name.ts';
+import type { Clock } from './clock/clock.ts';
+import { keepSynchronised } from './clock/idle-synchronisation.ts';
+import { Synchroniser } from './clock/synchroniser.ts';
+import { busTimeProbe } from './clock/time-probe.ts';
+import { readDeviceFacts } from './facts.ts';
+import { PresenceTeller } from './presence.ts';
+import { probeSandboxes } from './prober.ts';
+import { RunnerClient } from './runner/client.ts';
+import type { RunnerOptions } from './runner/client.ts';
+import { detectIsolation, isolationCommand } from './runner/namespaces.ts';
+import { detectRealTime } from './runner/real-time.ts';
+import { Cgroups } from './sandboxes/cgroup.ts';
+
+/** What people set about an agent. */
+export interface AgentSettings {
+  readonly server: string;
+  /** File of the device's credential; its user is the device id. */
+  readonly creds: string;
+  /** Folder for the outbox and what else must survive. */
+  readonly data: string;
+  /** Folder for artefacts; may be shared between agents. */
+  readonly cache: string;
+  readonly labels: Record<string, string>;
+  /** Kinds of sandbox to offer, if they work. */
+  readonly sandboxes: readonly SandboxName[];
+}
+
+/** What an agent runs on. */
+export interface AgentPorts {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Aborts when the agent is to stop before it has started. */
+  readonly signal: AbortSignal;
+  /** Program of the runner, if it is another one than that of the release. */
+  readonly runnerEntry?: string;
+}
+
+/** Longest wait at a barrier, ms: the slowest sandbox of the fleet decides. */
+const BARRIER_TIMEOUT_MS = 900_000;
+
+/** Removes what an earlier agent of this device left behind, whatever ended it. */
+async function reap(cgroupName: string, scratchFolder: string, logger: Logger): Promise<void> {
+  const cgroups = await Cgroups.open({ cgroupName });
+  const leftovers = await cgroups.removeAll();
+  if (leftovers.length > 0) logger.error({ leftovers }, 'an earlier agent left these behind');
+  await rm(scratchFolder, { recursive: true, force: true });
+  await mkdir(scratchFolder, { recursive: true });
+}
+
+async function keepResult(outbox: Outbox, deviceId: string, result: TrialResult): Promise<void> {
+  const bytes = new TextEncoder().encode(JSON.stringify(encodeMessage(TrialResult, result)));
+  await outbox.add(resultSubject(deviceId), resultKey(result), bytes);
+}
+
+/**
+ * Starts an agent: it removes what an earlier one left, connects, finds out what the device can
+ * run, and serves the coordinator until it is stopped.
+ *
+ * @throws LockstepError if the credential, the outbox or the namespaces can't be used.
+ */
+export async function startAgent(
+  settings: AgentSettings,
+  ports: AgentPorts,
+): Promise<{ stop: () => Promise<void> }> {
+  const { clock, logger, signal } = ports;
+  const credentials = await readCredentialFile(settings.creds);
+  const deviceId = Identifier.parse(credentialName(credentials.jwt));
+  const scratchFolder = join(settings.data, 'scratch');
+  const cgroupName = cgroupNameOf(deviceId, settings.data);
+  await reap(cgroupName, scratchFolder, logger);
+  const facts = await readDeviceFacts(cgroupName);
+  const outbox = await openOutbox({ folder: join(settings.data, 'outbox'), logger });
+  const bus = await connectBus({
+    servers: settings.server,
+    credentials,
+    name: `agent ${deviceId}`,
+    user: deviceId,
+    waitMs: Number.POSITIVE_INFINITY,
+    signal,
+    logger,
+  });
+  outbox.start(bus);
+  const identity = { deviceId, agentVersion: VERSION, labels: settings.labels, facts };
+  const presence = new PresenceTeller(bus, identity, logger);
+  presence.start();
+  const artefacts = new Artefacts(
+    new ArtefactCache(settings.cache),
+    await openArtefactStore(bus, { create: false, logger }),
+  );
+  const isolation = await detectIsolation();
+  if (isolation.mode === 'none') throw fromFailure(isolation.failure);
+  const { mode } = isolation;
+  const realTime = await detectRealTime((command) =>
+    isolationCommand({ scratchFolder, mode, command }),
+  );
+  if (realTime.reason !== undefined) logger.warn({ reason: realTime.reason }, 'ordinary class');
+  const runner: RunnerOptions = {
+    scratchFolder,
+    isolation: mode,
+    realTime: realTime.words,
+    logger,
+    ...(ports.runnerEntry === undefined ? {} : { entry: ports.runnerEntry }),
+  };
+  const synchroniser = new Synchroniser({ probe: busTimeProbe(bus, clock, deviceId), clock });
+  const agent = new Agent(
+    {
+      deviceId,
+      cgroupName,
+      scratchFolder,
+      clock,
+      synchroniser,
+      artefacts,
+      startRunner: () => RunnerClient.start(runner),
+      schedulingClass: realTime.schedulingClass,
+      schedulingReason: realTime.reason,
+      askBarrier: (request) =>
+        bus.request(barrierSubject(deviceId), BARRIER, request, { timeoutMs: BARRIER_TIMEOUT_MS }),
+      logger,
+      keep: (result) => keepResult(outbox, deviceId, result),
+    },
+    presence,
+  );
+  const equipment = await artefacts.equipFromNames(PROBE_FUNCTIONS);
+  const probed = { cgroupName, equipment, sandboxes: settings.sandboxes };
+  presence.setSandboxes(await probeSandboxes(probed, runner, signal));
+  await agent.serve(bus);
+  presence.enter('idle');
+  const idleClock = keepSynchronised({ synchroniser, clock, isIdle: () => agent.isIdle, logger });
+  logger.info({ deviceId }, 'agent is ready');
+  return {
+    stop: async () => {
+      idleClock.stop();
+      await stopAgent(agent, outbox, bus, logger);
+    },
+  };
+}
+
+/** Functions that sandboxes are probed with; the first that is published is used. */
+const PROBE_FUNCTIONS = ['hello-go', 'hello-node'];
+
+async function stopAgent(agent: Agent, outbox: Outbox, bus: Bus, logger: Logger): Promise<void> {
+  await agent.stop();
+  if (!(await outbox.flush(5000))) {
+    logger.warn({ pending: outbox.pending }, 'results stay in the outbox until the next start');
+  }
+  await outbox.close();
+  await bus.close();
+}
+
