@@ -1,6 +1,5 @@
 import type { Logger } from 'pino';
-import type { ClockEstimate } from '../schemas/clock.ts';
-import { errorCodeOf, errorMessageOf, LockstepError } from '../schemas/errors.ts';
+import { errorMessageOf, LockstepError } from '../schemas/errors.ts';
 import { toFailure } from '../schemas/failure.ts';
 import type { Failure } from '../schemas/failure.ts';
 import type {
@@ -12,14 +11,14 @@ import type {
   PrepareRequest,
 } from '../schemas/messages.ts';
 import { PROTOCOL_VERSION } from '../schemas/protocol.ts';
-import type { InvalidMark, TrialResult } from '../schemas/result.ts';
+import type { TrialResult } from '../schemas/result.ts';
 import { NS_PER_MS, NS_PER_SECOND, nanosecondsToMs } from '../schemas/units.ts';
 import type { Equipment } from './artefacts.ts';
 import type { Clock } from './clock/clock.ts';
-import { StepWatch } from './clock/step-watch.ts';
-import type { FleetInterval, Synchroniser } from './clock/synchroniser.ts';
+import type { Synchroniser } from './clock/synchroniser.ts';
 import type { BarrierArrival, RunnerPort } from './runner/port.ts';
 import type { RunnerResult } from './runner/protocol.ts';
+import { TrialClock } from './trial-clock.ts';
 import { marksOf } from './trial-marks.ts';
 
 const SET_UP_TIMEOUT_MS = 60_000;
@@ -29,9 +28,6 @@ const RELEASE_TIMEOUT_MS = 5000;
 
 /** Time for removing sandboxes after a trial, ms. */
 const TEARDOWN_MARGIN_MS = 40_000;
-
-/** Wait before a second burst of probes after one that failed, ms. */
-const PROBE_AGAIN_MS = 250;
 
 /** An instant further ahead than this is a mistake, ns. */
 const LEAD_MAX_NS = 60n * NS_PER_SECOND;
@@ -61,9 +57,7 @@ export interface SessionPorts {
 
 interface ArmedTrial {
   readonly request: ArmRequest;
-  /** What the burst of probes before the trial found out. */
-  readonly before: FleetInterval;
-  readonly steps: StepWatch;
+  readonly clock: TrialClock;
   readonly sandboxDetails: Record<string, string>;
   /** Set once go was accepted; resolves when the result is kept. */
   going?: Promise<void>;
@@ -155,10 +149,9 @@ export class RunSession {
       ARM_TIMEOUT_MS,
     );
     try {
-      const before = await this.#synchronise(request);
-      const steps = new StepWatch(this.#ports.clock);
-      this.#trial = { request, before, steps, sandboxDetails, isStoodDown: false };
-      return { protocol: PROTOCOL_VERSION, clock: this.#estimateNow(before) };
+      const clock = await TrialClock.open(this.#ports, request);
+      this.#trial = { request, clock, sandboxDetails, isStoodDown: false };
+      return { protocol: PROTOCOL_VERSION, clock: clock.estimate };
     } catch (error) {
       await this.#standDownRunner(trialId, toFailure(error));
       throw error;
@@ -177,8 +170,8 @@ export class RunSession {
       throw new LockstepError('NOT_FOUND', `trial ${request.trialId} is not armed on this device`);
     }
     try {
-      this.#checkClock(trial, request.fleetTime);
-      const targetMonoNs = this.#toMonotonic(trial.before, request.startAtFleetNs);
+      trial.clock.check(request.fleetTime);
+      const targetMonoNs = trial.clock.toMonotonic(request.startAtFleetNs);
       const marginNs = targetMonoNs - this.#ports.clock.monotonicNs();
       if (marginNs < 0n || marginNs > LEAD_MAX_NS) throw badMargin(request.trialId, marginNs);
       trial.going = this.#measure(trial, { targetFleetNs: request.startAtFleetNs, targetMonoNs });
@@ -211,74 +204,6 @@ export class RunSession {
     await this.#runner.close();
   }
 
-  /** A burst before the trial, unless the last one still serves; a second one if it is too wide. */
-  async #synchronise(request: ArmRequest): Promise<FleetInterval> {
-    const { synchroniser, clock } = this.#ports;
-    const { fresh } = synchroniser;
-    if (fresh !== undefined && this.#isWithin(fresh, request)) return fresh;
-    await clock.sleep(request.probeDelayMs);
-    const first = await this.#burst();
-    if (this.#isWithin(first, request)) return first;
-    const second = await this.#burst();
-    if (this.#isWithin(second, request)) return second;
-    const { boundNs, roundTripMinNs } = this.#estimateNow(second);
-    throw new LockstepError(
-      'CLOCK_UNSYNCHRONISED',
-      `the clock bound is ${nanosecondsToMs(boundNs)} ms with a round trip of ` +
-        `${nanosecondsToMs(roundTripMinNs)} ms; the budget is ` +
-        `${nanosecondsToMs(request.clockBoundBudgetNs)} ms`,
-      { hint: 'Raise budget.clockBoundMs in the experiment, or use a faster link.' },
-    );
-  }
-
-  async #burst(): Promise<FleetInterval> {
-    const { synchroniser, clock } = this.#ports;
-    try {
-      return await synchroniser.measure();
-    } catch (error) {
-      // After a step the next burst is about one clock again.
-      if (errorCodeOf(error) === 'CLOCK_STEPPED') synchroniser.forget();
-      await clock.sleep(PROBE_AGAIN_MS);
-      return synchroniser.measure();
-    }
-  }
-
-  #isWithin(interval: FleetInterval, request: ArmRequest): boolean {
-    return this.#estimateNow(interval).boundNs <= request.clockBoundBudgetNs;
-  }
-
-  #estimateNow(interval: FleetInterval): ClockEstimate {
-    const { synchroniser, clock } = this.#ports;
-    return synchroniser.estimateAfter(interval, clock.monotonicNs());
-  }
-
-  /** The instant on the own clock, by the offset as it will be then. */
-  #toMonotonic(before: FleetInterval, fleetNs: bigint): bigint {
-    const { synchroniser } = this.#ports;
-    const roughNs = fleetNs - synchroniser.estimateAfter(before, before.atMonoNs).offsetNs;
-    return fleetNs - synchroniser.estimateAfter(before, roughNs).offsetNs;
-  }
-
-  #checkClock(trial: ArmedTrial, fleetTime: string | undefined): void {
-    const stepNs = trial.steps.stepNs();
-    if (stepNs !== 0n) {
-      this.#ports.synchroniser.forget();
-      throw new LockstepError(
-        'CLOCK_STEPPED',
-        `a clock was stepped by ${nanosecondsToMs(stepNs)} ms between arm and go`,
-        { hint: 'Let the time daemon settle before a run.' },
-      );
-    }
-    if (fleetTime === undefined || fleetTime === trial.before.fleetTime) return;
-    this.#ports.synchroniser.forget();
-    throw new LockstepError(
-      'CLOCK_CHANGED',
-      `go names an instant of ${fleetTime}, but the clock was measured against ` +
-        trial.before.fleetTime,
-      { hint: 'Only one timekeeper may run.' },
-    );
-  }
-
   async #standDownRunner(trialId: string, reason: Failure): Promise<void> {
     try {
       await this.#runner.call('standDown', { trialId, reason }, STAND_DOWN_TIMEOUT_MS);
@@ -296,8 +221,8 @@ export class RunSession {
     let answer: { targetMonoNs: bigint } | { failure: Failure };
     try {
       const reply = await this.#ports.askBarrier({ runId, trialId, attempt, name });
-      this.#checkClock(trial, reply.fleetTime);
-      answer = { targetMonoNs: this.#toMonotonic(trial.before, reply.startAtFleetNs) };
+      trial.clock.check(reply.fleetTime);
+      answer = { targetMonoNs: trial.clock.toMonotonic(reply.startAtFleetNs) };
     } catch (error) {
       answer = { failure: toFailure(error) };
     }
@@ -327,34 +252,6 @@ export class RunSession {
     }
   }
 
-  /** The estimate that the bursts around the trial give for its start, and what was wrong. */
-  async #bracket(
-    trial: ArmedTrial,
-    atMonoNs: bigint,
-  ): Promise<{ clock: ClockEstimate; clockMarks: InvalidMark[] }> {
-    const { synchroniser, clock } = this.#ports;
-    const oneSided = synchroniser.estimateAfter(trial.before, atMonoNs);
-    // A trial that was given up has no result that the second burst could be for.
-    if (trial.isStoodDown) return { clock: oneSided, clockMarks: [] };
-    try {
-      await clock.sleep(trial.request.probeDelayMs);
-      const after = await this.#burst();
-      const both = synchroniser.estimateBetween(trial.before, after, atMonoNs);
-      return { clock: both, clockMarks: [] };
-    } catch (error) {
-      synchroniser.forget();
-      const code = errorCodeOf(error);
-      const mark =
-        code === 'CLOCK_STEPPED'
-          ? ('clock-step' as const)
-          : code === 'CLOCK_CHANGED'
-            ? ('clock-changed' as const)
-            : ('clock-unbracketed' as const);
-      const message = errorMessageOf(error).slice(0, 1024);
-      return { clock: oneSided, clockMarks: [{ code: mark, message }] };
-    }
-  }
-
   async #resultOf(
     trial: ArmedTrial,
     outcome: RunnerResult<'start'>,
@@ -363,9 +260,11 @@ export class RunSession {
     const { actualMonoNs, startedAtUtcNs, instances, leftovers } = outcome;
     const { longestPauseNs, barriers } = outcome;
     const latenessNs = actualMonoNs - target.targetMonoNs;
-    const { clock, clockMarks } = await this.#bracket(trial, actualMonoNs);
-    const stepNs = trial.steps.stepNs();
-    if (stepNs !== 0n) this.#ports.synchroniser.forget();
+    // A trial that was given up has no result that a second burst could be for.
+    const { clock, clockMarks } = trial.isStoodDown
+      ? { clock: trial.clock.estimateBefore(actualMonoNs), clockMarks: [] }
+      : await trial.clock.bracket(actualMonoNs);
+    const stepNs = trial.clock.stepNs();
     const signs = { latenessNs, boundNs: clock.boundNs, longestPauseNs, stepNs };
     const failed = instances.find((instance) => instance.status === 'failed');
     const { schedulingReason } = this.#ports;

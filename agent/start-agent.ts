@@ -30,6 +30,7 @@ import { RunnerClient } from './runner/client.ts';
 import type { RunnerOptions } from './runner/client.ts';
 import { detectIsolation, isolationCommand } from './runner/namespaces.ts';
 import { detectRealTime } from './runner/real-time.ts';
+import type { RealTime } from './runner/real-time.ts';
 import { Cgroups } from './sandboxes/cgroup.ts';
 
 /** What people set about an agent. */
@@ -108,20 +109,7 @@ export async function startAgent(
     new ArtefactCache(settings.cache),
     await openArtefactStore(bus, { create: false, logger }),
   );
-  const isolation = await detectIsolation();
-  if (isolation.mode === 'none') throw fromFailure(isolation.failure);
-  const { mode } = isolation;
-  const realTime = await detectRealTime((command) =>
-    isolationCommand({ scratchFolder, mode, command }),
-  );
-  if (realTime.reason !== undefined) logger.warn({ reason: realTime.reason }, 'ordinary class');
-  const runner: RunnerOptions = {
-    scratchFolder,
-    isolation: mode,
-    realTime: realTime.words,
-    logger,
-    ...(ports.runnerEntry === undefined ? {} : { entry: ports.runnerEntry }),
-  };
+  const { runner, realTime } = await prepareRunners(scratchFolder, ports);
   const synchroniser = new Synchroniser({ probe: busTimeProbe(bus, clock, deviceId), clock });
   const agent = new Agent(
     {
@@ -156,6 +144,23 @@ export async function startAgent(
   };
 }
 
+/** How runners are started on this device, and which scheduling class they get. */
+async function prepareRunners(
+  scratchFolder: string,
+  { logger, runnerEntry }: AgentPorts,
+): Promise<{ runner: RunnerOptions; realTime: RealTime }> {
+  const isolation = await detectIsolation();
+  if (isolation.mode === 'none') throw fromFailure(isolation.failure);
+  const { mode } = isolation;
+  const realTime = await detectRealTime((command) =>
+    isolationCommand({ scratchFolder, mode, command }),
+  );
+  if (realTime.reason !== undefined) logger.warn({ reason: realTime.reason }, 'ordinary class');
+  const entry = runnerEntry === undefined ? {} : { entry: runnerEntry };
+  const runner = { scratchFolder, isolation: mode, realTime: realTime.words, logger, ...entry };
+  return { runner, realTime };
+}
+
 /** Functions that sandboxes are probed with; the first that is published is used. */
 const PROBE_FUNCTIONS = ['hello-go', 'hello-node'];
 
@@ -167,4 +172,3 @@ async function stopAgent(agent: Agent, outbox: Outbox, bus: Bus, logger: Logger)
   await outbox.close();
   await bus.close();
 }
-

@@ -29,7 +29,10 @@ export function marksOf(
   };
   const { latenessBudgetNs, clockBoundBudgetNs } = budget;
   if (signs.latenessNs > latenessBudgetNs) {
-    add('late-start', `started ${ms(signs.latenessNs)} late; the budget is ${ms(latenessBudgetNs)}`);
+    add(
+      'late-start',
+      `started ${ms(signs.latenessNs)} late; the budget is ${ms(latenessBudgetNs)}`,
+    );
   }
   for (const { name, targetMonoNs, actualMonoNs } of signs.barriers) {
     const lateNs = actualMonoNs - targetMonoNs;

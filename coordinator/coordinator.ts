@@ -258,7 +258,7 @@ export class Coordinator {
   }
 
   #endStray(deviceId: string, runId: string): void {
-    if (this.#queue.runs.some((run) => run.runId === runId)) return;
+    if (this.#queue.runs.some((run) => run.runId === runId && !isEnded(run.state))) return;
     if (Date.now() - (this.#strayAtMs.get(deviceId) ?? 0) < STRAY_EVERY_MS) return;
     this.#strayAtMs.set(deviceId, Date.now());
     const { bus, logger } = this.#options;

@@ -1,6 +1,13 @@
 import { z } from 'zod';
 import { Nanoseconds } from './units.ts';
 
+/**
+ * How fast two clocks can drift apart, parts per million: the fastest slew of ntpd and
+ * systemd-timesyncd on Linux (500 ppm, adjtimex(2)), which also covers any crystal. chrony can be
+ * set to slew faster; bursts around a trial that then contradict each other void its result.
+ */
+export const DRIFT_ALLOWANCE_PPM = 500;
+
 /** Which clock fleet time is. */
 export const FleetTimeName = z.string().max(128).meta({
   description: 'Name of the clock that is fleet time: boot id and time namespace of its host.',
@@ -19,16 +26,22 @@ export const ClockEstimate = z.object({
   burstNs: Nanoseconds.optional().meta({
     description: 'How long the burst took, ns. Absent: not told.',
   }),
-  bracketed: z.boolean().default(false).meta({
-    description:
-      'True if there was a burst before and after the instant; else the bound is widened by the ' +
-      'drift allowance from one side only. Absent: false.',
-  }),
-  driftPpb: z.number().optional().meta({
-    description:
-      'How fast the offset changes, by a line through recent bursts, parts per 1e9. Absent if ' +
-      'there were too few.',
-  }),
+  bracketed: z
+    .boolean()
+    .default(false)
+    .meta({
+      description:
+        'True if there was a burst before and after the instant; else the bound is widened by the ' +
+        'drift allowance from one side only. Absent: false.',
+    }),
+  driftPpb: z
+    .number()
+    .optional()
+    .meta({
+      description:
+        'How fast the offset changes, by a line through recent bursts, parts per 1e9. Absent if ' +
+        'there were too few.',
+    }),
 });
 export type ClockEstimate = z.output<typeof ClockEstimate>;
 

@@ -121,11 +121,16 @@ export const Experiment = z
           'all: a trial starts only if every device of the run armed. ' +
           'available: with those that did.',
       }),
-    waves: z.int().min(1).max(1000).default(1).meta({
-      description:
-        'Parts that the devices are divided into for a fleet that cannot start at once: each ' +
-        'trial is done by one part after the other, each simultaneous in itself.',
-    }),
+    waves: z
+      .int()
+      .min(1)
+      .max(1000)
+      .default(1)
+      .meta({
+        description:
+          'Parts that the devices are divided into for a fleet that cannot start at once: each ' +
+          'trial is done by one part after the other, each simultaneous in itself.',
+      }),
     unavailable: z
       .enum(['refuse', 'skip'])
       .default('refuse')

@@ -45,11 +45,19 @@ export const ArmRequest = z.object({
   wave: z.int().min(0).max(999).default(0).meta({
     description: 'The part of the fleet that the device starts with, from 0. Absent: 0.',
   }),
-  probeDelayMs: z.int().min(0).max(60_000).default(0).meta({
-    description:
-      'Wait before each burst of clock probes, so that bursts of many devices do not meet, ms. ' +
-      'Absent: 0.',
+  probesMax: z.int().min(4).max(1000).default(40).meta({
+    description: 'Clock probes per burst, at most: a large fleet must do with fewer. Absent: 40.',
   }),
+  probeDelayMs: z
+    .int()
+    .min(0)
+    .max(60_000)
+    .default(0)
+    .meta({
+      description:
+        'Wait before each burst of clock probes, so that bursts of many devices do not meet, ms. ' +
+        'Absent: 0.',
+    }),
 });
 export type ArmRequest = z.output<typeof ArmRequest>;
 export const ArmReply = z.object({ ...protocolField, clock: ClockEstimate });
@@ -61,7 +69,7 @@ export const GoRequest = z.object({
   ...trialFields,
   startAtFleetNs: Nanoseconds.meta({ description: 'The instant, in fleet time, ns.' }),
   fleetTime: FleetTimeName.optional().meta({
-    description: 'The clock that the instant is on. Absent: that of the device\'s estimate.',
+    description: "The clock that the instant is on. Absent: that of the device's estimate.",
   }),
 });
 export type GoRequest = z.output<typeof GoRequest>;

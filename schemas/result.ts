@@ -156,7 +156,7 @@ export const TrialResult = z
       description: 'Failed if the trial or any of its instances failed.',
     }),
     failure: Failure.optional().meta({ description: 'Absent if the status is ok.' }),
-    invalid: z.array(InvalidMark).max(16).meta({ description: 'Empty if nothing disturbed it.' }),
+    invalid: z.array(InvalidMark).max(64).meta({ description: 'Empty if nothing disturbed it.' }),
     clock: ClockEstimate.optional().meta({ description: 'Absent if the device never armed.' }),
     start: StartRecord.optional().meta({ description: 'Absent if the trial never started.' }),
     barriers: z.array(BarrierRecord).max(16).default([]).meta({

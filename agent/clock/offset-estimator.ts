@@ -1,10 +1,5 @@
+import { DRIFT_ALLOWANCE_PPM } from '../../schemas/clock.ts';
 import { LockstepError } from '../../schemas/errors.ts';
-
-/**
- * How far two clocks can drift apart, parts per million: the fastest slew of ntpd and
- * systemd-timesyncd on Linux (500 ppm, adjtimex(2)), which also covers any crystal.
- */
-export const DRIFT_ALLOWANCE_PPM = 500n;
 
 /** One request to the timekeeper and its reply: two stamps on each clock, ns. */
 export interface ProbeExchange {
@@ -24,6 +19,11 @@ export interface OffsetInterval {
   readonly roundTripMinNs: bigint;
   /** How long the burst took, ns. */
   readonly burstNs: bigint;
+  /**
+   * How much the middle of the limits is likely to be off because of jitter, ns: a guess from the
+   * shortest ways, not a limit. Asymmetry does not show in it.
+   */
+  readonly noiseNs: bigint;
 }
 
 /** An offset with the hard limit of its error, ns. */
@@ -77,6 +77,7 @@ export function intersectExchanges(exchanges: readonly ProbeExchange[]): OffsetI
     probes: exchanges.length,
     roundTripMinNs,
     burstNs: last.returnedAtMonoNs - first.sentAtMonoNs,
+    noiseNs: noiseOf(exchanges),
   };
 }
 
@@ -118,6 +119,7 @@ export function bracket(
     probes: before.probes + after.probes,
     roundTripMinNs: min(before.roundTripMinNs, after.roundTripMinNs),
     burstNs: before.burstNs,
+    noiseNs: min(before.noiseNs, after.noiseNs),
   };
 }
 
@@ -128,18 +130,38 @@ export function middleOf({ lowerNs, upperNs }: OffsetInterval): BoundedOffset {
 }
 
 /**
- * The offset at a later instant, moved along by the drift seen so far, with its hard bound: the
- * drift only chooses the point within the limits.
+ * The offset at a later instant, as a line through recent bursts predicts it, with its hard bound:
+ * the prediction only chooses the point within the limits.
+ *
+ * @param predictedNs absent: the middle of the limits.
  */
 export function extrapolate(
   interval: OffsetInterval,
   atMonoNs: bigint,
-  driftPpb: number | undefined,
+  predictedNs: bigint | undefined,
 ): BoundedOffset {
   const wide = widenTo(interval, atMonoNs);
-  const movedNs = BigInt(Math.round((Number(atMonoNs - interval.atMonoNs) * (driftPpb ?? 0)) / 1e9));
-  const offsetNs = min(max(middleOf(interval).offsetNs + movedNs, wide.lowerNs), wide.upperNs);
+  const wantedNs = predictedNs ?? middleOf(interval).offsetNs;
+  const offsetNs = min(max(wantedNs, wide.lowerNs), wide.upperNs);
   return { offsetNs, boundNs: max(wide.upperNs - offsetNs, offsetNs - wide.lowerNs) + 1n };
+}
+
+// The shortest of n ways lies above the floor by about as much as the third shortest lies above it
+// by half (order statistics of a density that is flat near its floor).
+function noiseOf(exchanges: readonly ProbeExchange[]): bigint {
+  const out = exchanges.map(
+    ({ receivedAtFleetNs, sentAtMonoNs }) => receivedAtFleetNs - sentAtMonoNs,
+  );
+  const back = exchanges.map(
+    ({ returnedAtMonoNs, answeredAtFleetNs }) => returnedAtMonoNs - answeredAtFleetNs,
+  );
+  return (gapOfShortest(out) + gapOfShortest(back)) / 4n;
+}
+
+function gapOfShortest(waysNs: readonly bigint[]): bigint {
+  const sorted = waysNs.toSorted((left, right) => (left < right ? -1 : left > right ? 1 : 0));
+  const first = sorted[0] ?? 0n;
+  return (sorted[2] ?? sorted.at(-1) ?? first) - first;
 }
 
 function steppedError(what: string, gapNs: bigint): LockstepError {
@@ -152,7 +174,7 @@ function steppedError(what: string, gapNs: bigint): LockstepError {
 
 function driftAllowance(durationNs: bigint): bigint {
   const sizeNs = durationNs < 0n ? -durationNs : durationNs;
-  return (sizeNs * DRIFT_ALLOWANCE_PPM) / 1_000_000n + 1n;
+  return (sizeNs * BigInt(DRIFT_ALLOWANCE_PPM)) / 1_000_000n + 1n;
 }
 
 function roundTrip(exchange: ProbeExchange): bigint {

@@ -20,12 +20,17 @@ export interface SurveyPorts {
  */
 export async function surveyClock(ports: SurveyPorts): Promise<ClockSurvey> {
   const { clock, synchroniser, schedulingClass, schedulingReason } = ports;
-  const [interval, utc] = await Promise.all([synchroniser.measure(), readUtcStatus()]);
-  return {
+  const interval = await synchroniser.measure();
+  const now = {
     clock: synchroniser.estimateAfter(interval, clock.monotonicNs()),
+    utcNs: clock.utcNs(),
+  };
+  // Only then: the programs that are asked would disturb the probes, and the estimate would age.
+  const utc = await readUtcStatus();
+  return {
+    ...now,
     schedulingClass,
     ...(schedulingReason === undefined ? {} : { schedulingReason }),
-    utcNs: clock.utcNs(),
     ...(utc === undefined ? {} : { utc }),
   };
 }

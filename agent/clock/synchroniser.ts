@@ -1,17 +1,23 @@
 import type { ClockEstimate } from '../../schemas/clock.ts';
 import { LockstepError } from '../../schemas/errors.ts';
+import { nanosecondsToMs } from '../../schemas/units.ts';
 import type { Clock } from './clock.ts';
 import { DriftLine } from './drift-line.ts';
 import { bracket, extrapolate, intersectExchanges, middleOf, widenTo } from './offset-estimator.ts';
 import type { OffsetInterval, ProbeExchange } from './offset-estimator.ts';
+import { StepWatch } from './step-watch.ts';
 import type { TimeProbe } from './time-probe.ts';
 
-/** Probes per burst: at most, and at least before a burst may end early. */
-const PROBES_MAX = 32;
+/** Probes per burst: at most if nothing else is said, and at least before a burst may end early. */
+const PROBES_MAX = 40;
 const PROBES_MIN = 12;
 
-/** A burst ends early when this many probes in a row have narrowed the limits by less than 2 %. */
-const IDLE_PROBES = 6;
+/**
+ * A burst ends early when this many probes in a row have hardly narrowed the limits: by less than
+ * 2 us and 0.2 % of what they are.
+ */
+const IDLE_PROBES = 8;
+const NARROWED_MIN_NS = 2000n;
 
 /** Longest burst, ns: on a slow link fewer probes must do. */
 const BURST_MAX_NS = 400_000_000n;
@@ -20,6 +26,10 @@ const BURST_MAX_NS = 400_000_000n;
 const ANSWERS_MIN = 4;
 
 const PROBE_TIMEOUT_MS = 1000;
+
+/** Probes without an answer that end a burst: all, or once some were answered. */
+const MISSES_FIRST_MAX = 2;
+const MISSES_MAX = 4;
 
 /** What a burst found out, and the clock that it is about. */
 export interface FleetInterval extends OffsetInterval {
@@ -38,6 +48,8 @@ export class Synchroniser {
   readonly #ports: SynchroniserPorts;
   readonly #drift = new DriftLine();
   #latest: FleetInterval | undefined;
+  /** Sees steps since the latest burst began. */
+  #steps: StepWatch | undefined;
   #bursts: Promise<unknown> = Promise.resolve();
 
   constructor(ports: SynchroniserPorts) {
@@ -47,22 +59,24 @@ export class Synchroniser {
   /**
    * One burst of probes, after those that are going.
    *
+   * @param probesMax most probes that it may send.
    * @throws LockstepError CLOCK_UNSYNCHRONISED if too few probes are answered or the timekeeper
-   * changed in between, CLOCK_STEPPED if they contradict each other.
+   * changed in between, CLOCK_STEPPED if they contradict each other or a clock of the device was
+   * stepped in between.
    */
-  measure(): Promise<FleetInterval> {
-    const burst = this.#bursts.then(() => this.#burst());
+  measure(probesMax: number = PROBES_MAX): Promise<FleetInterval> {
+    const burst = this.#bursts.then(() => this.#burst(probesMax));
     this.#bursts = burst.catch(() => undefined);
     return burst;
   }
 
   /**
    * The latest burst if it is still nearly as good as when it was taken: the drift allowance has
-   * widened its bound by a quarter at most.
+   * widened its bound by a quarter at most, and no clock of the device was stepped since.
    */
   get fresh(): FleetInterval | undefined {
     const latest = this.#latest;
-    if (latest === undefined) return undefined;
+    if (latest === undefined || this.#steps?.stepNs() !== 0n) return undefined;
     const wide = widenTo(latest, this.#ports.clock.monotonicNs());
     const isFresh = middleOf(wide).boundNs * 4n <= middleOf(latest).boundNs * 5n;
     return isFresh ? latest : undefined;
@@ -71,15 +85,15 @@ export class Synchroniser {
   /** Nothing known so far holds any more: a clock was stepped. */
   forget(): void {
     this.#latest = undefined;
+    this.#steps = undefined;
     this.#drift.reset();
   }
 
   /** The estimate for an instant after a burst. */
   estimateAfter(interval: FleetInterval, atMonoNs: bigint): ClockEstimate {
-    const { driftPpb } = this.#drift;
     return {
-      ...commonFields(interval, driftPpb),
-      ...extrapolate(interval, atMonoNs, driftPpb),
+      ...commonFields(interval, this.#drift.driftPpb),
+      ...extrapolate(interval, atMonoNs, this.#drift.offsetAt(atMonoNs)),
       ageNs: atMonoNs - interval.atMonoNs,
       bracketed: false,
     };
@@ -109,14 +123,18 @@ export class Synchroniser {
     };
   }
 
-  async #burst(): Promise<FleetInterval> {
+  async #burst(probesMax: number): Promise<FleetInterval> {
     const { clock } = this.#ports;
+    // What was known before a step says nothing of the drift after it.
+    if (this.#steps !== undefined && this.#steps.stepNs() !== 0n) this.forget();
+    const steps = new StepWatch(clock);
     const endNs = clock.monotonicNs() + BURST_MAX_NS;
     const exchanges: ProbeExchange[] = [];
     const fleetTimes = new Set<string>();
     const narrowing = new Narrowing();
     let lastError: unknown;
-    for (let index = 0; index < PROBES_MAX; index += 1) {
+    let misses = 0;
+    for (let index = 0; index < probesMax; index += 1) {
       try {
         const { exchange, fleetTime } = await this.#ports.probe.exchange(PROBE_TIMEOUT_MS);
         exchanges.push(exchange);
@@ -124,16 +142,35 @@ export class Synchroniser {
         narrowing.add(exchange);
       } catch (error) {
         lastError = error;
-        // Without a first answer there is nobody to wait for many more times.
-        if (exchanges.length === 0 && index >= 1) break;
+        misses += 1;
+        // Each may have taken its whole time: there is nobody to wait for many more times.
+        if (misses >= (exchanges.length === 0 ? MISSES_FIRST_MAX : MISSES_MAX)) break;
       }
       const enough = exchanges.length >= PROBES_MIN && narrowing.idleProbes >= IDLE_PROBES;
       if (enough || (exchanges.length >= ANSWERS_MIN && clock.monotonicNs() > endNs)) break;
     }
-    return this.#take(exchanges, fleetTimes, lastError);
+    const interval = this.#intervalOf(exchanges, fleetTimes, lastError);
+    this.#take(interval, steps);
+    return interval;
   }
 
-  #take(
+  #take(interval: FleetInterval, steps: StepWatch): void {
+    const stepNs = steps.stepNs();
+    if (stepNs !== 0n) {
+      this.forget();
+      throw new LockstepError(
+        'CLOCK_STEPPED',
+        `a clock was stepped by ${nanosecondsToMs(stepNs)} ms during the probes`,
+        { hint: 'Look at the logs of the time daemon of this device.' },
+      );
+    }
+    if (this.#latest !== undefined && !belongTogether(this.#latest, interval)) this.forget();
+    this.#latest = interval;
+    this.#steps = steps;
+    this.#drift.add(interval);
+  }
+
+  #intervalOf(
     exchanges: readonly ProbeExchange[],
     fleetTimes: ReadonlySet<string>,
     lastError: unknown,
@@ -154,12 +191,24 @@ export class Synchroniser {
         { hint: 'Only one timekeeper may run; the next trial is synchronised anew.' },
       );
     }
-    if (this.#latest !== undefined && this.#latest.fleetTime !== fleetTime) this.forget();
-    const interval = { ...intersectExchanges(exchanges), fleetTime };
-    this.#latest = interval;
-    this.#drift.add(interval);
-    return interval;
+    return { ...this.#intersect(exchanges), fleetTime };
   }
+
+  #intersect(exchanges: readonly ProbeExchange[]): OffsetInterval {
+    try {
+      return intersectExchanges(exchanges);
+    } catch (error) {
+      this.forget();
+      throw error;
+    }
+  }
+}
+
+/** False if they are about two clocks, or a clock was stepped or stood still in between. */
+function belongTogether(earlier: FleetInterval, later: FleetInterval): boolean {
+  const wide = widenTo(earlier, later.atMonoNs);
+  const doMeet = wide.lowerNs <= later.upperNs && later.lowerNs <= wide.upperNs;
+  return doMeet && earlier.fleetTime === later.fleetTime;
 }
 
 /** Tells when more probes no longer help. */
@@ -175,7 +224,10 @@ class Narrowing {
     if (this.#outMinNs === undefined || outNs < this.#outMinNs) this.#outMinNs = outNs;
     if (this.#backMinNs === undefined || backNs < this.#backMinNs) this.#backMinNs = backNs;
     const after = this.#gapNs();
-    const isIdle = before !== undefined && after !== undefined && after * 100n >= before * 98n;
+    const isIdle =
+      before !== undefined &&
+      after !== undefined &&
+      before - after < NARROWED_MIN_NS + before / 500n;
     this.idleProbes = isIdle ? this.idleProbes + 1 : 0;
   }
 
@@ -188,10 +240,7 @@ class Narrowing {
 function commonFields(
   interval: FleetInterval,
   driftPpb: number | undefined,
-): Pick<
-  ClockEstimate,
-  'fleetTime' | 'probes' | 'roundTripMinNs' | 'burstNs' | 'driftPpb'
-> {
+): Pick<ClockEstimate, 'fleetTime' | 'probes' | 'roundTripMinNs' | 'burstNs' | 'driftPpb'> {
   const { fleetTime, probes, roundTripMinNs, burstNs } = interval;
   return {
     fleetTime,

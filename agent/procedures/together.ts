@@ -1,4 +1,4 @@
-import { errorMessageOf } from '../../schemas/errors.ts';
+import { errorMessageOf, LockstepError } from '../../schemas/errors.ts';
 import type { Slot } from '../sandboxes/network.ts';
 import { InstanceLife } from './instance-life.ts';
 import type { ArmedProcedure, ProcedureContext, ProcedureOutcome } from './procedure.ts';
@@ -57,7 +57,11 @@ async function answer(
   }
   await Promise.all(lives.map((life) => life.awaitReady()));
   // A device whose sandboxes failed stays away; the others learn of it and do not wait.
-  if (!lives.every((life) => life.isWell)) return;
+  const broken = lives.find((life) => !life.isWell);
+  if (broken !== undefined) {
+    for (const life of lives) life.fail(notCalled(broken));
+    return;
+  }
   try {
     await context.passBarrier('ready');
   } catch (error) {
@@ -65,6 +69,15 @@ async function answer(
     return;
   }
   await Promise.all(lives.map((life) => life.call()));
+}
+
+function notCalled(broken: InstanceLife): LockstepError {
+  const { index, failure } = broken.record();
+  return new LockstepError(
+    'BARRIER_BROKEN',
+    `not called, because sandbox ${index} failed before the barrier: ${failure?.message ?? ''}`,
+    failure?.hint === undefined ? {} : { hint: failure.hint },
+  );
 }
 
 async function finish(

@@ -24,19 +24,20 @@ export class BarrierPasser {
    * @throws LockstepError CANCELLED if the trial is stood down, or what it is released with.
    */
   async pass(name: string): Promise<bigint> {
+    // Who is not going on must not be counted as there.
+    if (this.#signal.aborted) throw stoodDown();
     const arrivedMonoNs = this.#clock.monotonicNs();
     const released = Promise.withResolvers<bigint>();
     const onAbort = (): void => {
-      released.reject(new LockstepError('CANCELLED', 'the trial was stood down'));
+      released.reject(stoodDown());
     };
     this.#waiting.set(name, released);
     this.#signal.addEventListener('abort', onAbort, { once: true });
-    if (this.#signal.aborted) onAbort();
     try {
       this.#onArrival(name);
       const targetMonoNs = await released.promise;
       const actualMonoNs = await awaitInstant(this.#clock, targetMonoNs, this.#signal);
-      if (actualMonoNs === undefined) throw new LockstepError('CANCELLED', 'the trial was stood down');
+      if (actualMonoNs === undefined) throw stoodDown();
       this.records.push({ name, arrivedMonoNs, targetMonoNs, actualMonoNs });
       return actualMonoNs;
     } finally {
@@ -54,4 +55,8 @@ export class BarrierPasser {
     if (typeof target === 'bigint') waiting.resolve(target);
     else waiting.reject(target);
   }
+}
+
+function stoodDown(): LockstepError {
+  return new LockstepError('CANCELLED', 'the trial was stood down');
 }

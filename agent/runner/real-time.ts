@@ -7,6 +7,9 @@ const PRIORITY = '10';
 
 const TRY_TIMEOUT_MS = 5000;
 
+/** Characters of the reason that are kept. */
+const REASON_MAX = 300;
+
 /** Whether a measuring process may be real-time, and how. */
 export interface RealTime {
   /** Words to put before its command; empty if it may not. */
@@ -37,8 +40,14 @@ export async function detectRealTime(
       words: [],
       schedulingClass: readSchedulingClass(),
       reason:
-        `no real-time scheduling: ${errorMessageOf(error)}`.slice(0, 300) +
+        `no real-time scheduling: ${saidBy('chrt', errorMessageOf(error))}` +
         '; run the agent as root, or give it CAP_SYS_NICE outside of user namespaces',
     };
   }
+}
+
+// The message of a failed command begins with all of its words, which tell nothing here.
+function saidBy(program: string, message: string): string {
+  const begin = message.lastIndexOf(`${program}: `);
+  return begin === -1 ? message.slice(-REASON_MAX) : message.slice(begin).slice(0, REASON_MAX);
 }

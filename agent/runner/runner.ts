@@ -2,6 +2,7 @@ import { LockstepError } from '../../schemas/errors.ts';
 import { fromFailure, toFailure } from '../../schemas/failure.ts';
 import type { Failure } from '../../schemas/failure.ts';
 import type { SandboxAvailability, SandboxName } from '../../schemas/sandbox.ts';
+import { warmUp } from '../clock/clock.ts';
 import type { Clock } from '../clock/clock.ts';
 import type {
   ArmedProcedure,
@@ -79,6 +80,7 @@ export class Runner {
       ready: await ReadyListener.open(),
     };
     tightenTimerSlack();
+    warmUp(this.#clock);
     return { schedulingClass: readSchedulingClass(), processId: process.pid };
   }
 

@@ -46,7 +46,8 @@ export class Cgroups {
     this.reason = found.reason;
     const file = found.mode === 'v1' ? 'memory.memsw.limit_in_bytes' : 'memory.swap.max';
     const memory = found.bases.get('memory');
-    this.limitsSwap = memory !== undefined && existsSync(join(memory, cgroupPath(cgroupName), file));
+    this.limitsSwap =
+      memory !== undefined && existsSync(join(memory, cgroupPath(cgroupName), file));
   }
 
   /** Finds the hierarchies and makes the agent's own folder in them. Never fails. */

@@ -1,9 +1,14 @@
-import { groupBy } from './measured-result.ts';
+import type { InvalidCode } from '../../schemas/result.ts';
+import { groupBy, startKey } from './measured-result.ts';
 import type { MeasuredResult } from './measured-result.ts';
 import { defined } from './metrics.ts';
 import { counted, information, warning } from './note.ts';
 import type { NoteSources } from './note.ts';
+import { realTimeNotes } from './real-time-notes.ts';
 import type { Note } from './run-summary.ts';
+
+/** The mark of a result whose timekeeper was another one after the trial than before. */
+const TIMEKEEPER_CHANGED: InvalidCode = 'clock-changed';
 
 /**
  * Notes on the conditions of the measurement: hosts, order, and what differs where it should not.
@@ -47,6 +52,7 @@ export function conditionNotes({ plan, measured, summary }: NoteSources): Note[]
   return [
     ...notes,
     ...mixedConditions(measured),
+    ...realTimeNotes(measured),
     ...spreadNotes(summary.start.trials.length, measured),
   ];
 }
@@ -77,19 +83,23 @@ function mixedConditions(measured: readonly MeasuredResult[]): Note[] {
       ),
     );
   }
+  return [...notes, ...mixedClasses(measured)];
+}
+
+/** Where a class has its reason, the note on real-time scheduling tells more. */
+function mixedClasses(measured: readonly MeasuredResult[]): Note[] {
+  if (measured.some(({ result }) => result.start?.schedulingReason !== undefined)) return [];
   const classes = new Set(defined(measured.map(({ result }) => result.start?.schedulingClass)));
-  if (classes.size > 1) {
-    notes.push(
-      information(
-        'mixed-conditions',
-        `The measuring processes ran in different scheduling classes: ${[...classes]
-          .toSorted()
-          .join(', ')}.`,
-        'Give every agent the right to SCHED_FIFO, or take it from all.',
-      ),
-    );
-  }
-  return notes;
+  if (classes.size < 2) return [];
+  return [
+    information(
+      'mixed-conditions',
+      `The measuring processes ran in different scheduling classes: ${[...classes]
+        .toSorted()
+        .join(', ')}.`,
+      'Give every agent the right to SCHED_FIFO, or take it from all.',
+    ),
+  ];
 }
 
 function detailsText(details: Readonly<Record<string, string>>): string {
@@ -102,7 +112,7 @@ function detailsText(details: Readonly<Record<string, string>>): string {
 /** A trial on several devices whose spread can't be told must not look as if it had none. */
 function spreadNotes(trialsCompared: number, measured: readonly MeasuredResult[]): Note[] {
   const started = measured.filter(({ result }) => result.start !== undefined);
-  const together = [...groupBy(started, ({ result }) => `${result.trialId}/${result.attempt}`)]
+  const together = [...groupBy(started, ({ result }) => startKey(result))]
     .map(([, results]) => results.length)
     .filter((devices) => devices > 1).length;
   const unknown = together - trialsCompared;
@@ -110,9 +120,9 @@ function spreadNotes(trialsCompared: number, measured: readonly MeasuredResult[]
   return [
     warning(
       'spread-unknown',
-      `The start spread of ${counted(unknown, 'trial')} is unknown: fewer than two devices had ` +
+      `The spread of ${counted(unknown, 'common start')} is unknown: fewer than two devices had ` +
         'an estimate of one and the same fleet time.',
-      'See the devices marked clock-missing; their link to the coordinator may be too slow.',
+      `See the results marked ${TIMEKEEPER_CHANGED}: each timekeeper has a fleet time of its own.`,
     ),
   ];
 }

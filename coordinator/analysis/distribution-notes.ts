@@ -17,7 +17,7 @@ const UNITS_FOR_SHAPE = 10;
 const DRIFT_Z = 2.81;
 
 /** Notes on the values themselves: too few, far out, or drifting while the run went on. */
-export function distributionNotes({ cells }: Pick<RunSummary, 'cells'>): Note[] {
+export function distributionNotes({ cells, metric }: Pick<RunSummary, 'cells' | 'metric'>): Note[] {
   const notes: Note[] = [];
   const few = cells.filter(({ units }) => units.length > 0 && units.length < UNITS_MIN);
   if (few.length > 0) {
@@ -30,7 +30,7 @@ export function distributionNotes({ cells }: Pick<RunSummary, 'cells'>): Note[] 
       ),
     );
   }
-  for (const cell of cells) notes.push(...outlierNote(cell), ...driftNote(cell));
+  for (const cell of cells) notes.push(...outlierNote(cell), ...driftNote(cell, metric));
   return notes;
 }
 
@@ -52,18 +52,19 @@ function outlierNote({ cell, units }: CellSummary): Note[] {
   ];
 }
 
-function driftNote({ cell, units }: CellSummary): Note[] {
+function driftNote({ cell, units }: CellSummary, metric: RunSummary['metric']): Note[] {
   const pairs = units.flatMap(({ position, valueNs }): [number, number][] =>
     position === undefined ? [] : [[position, valueNs]],
   );
   const rho = rankCorrelation(pairs);
   if (pairs.length < UNITS_FOR_SHAPE || rho === undefined) return [];
   if (Math.abs(rho) * Math.sqrt(pairs.length - 1) < DRIFT_Z) return [];
+  const [rises, falls] = metric === 'lateness' ? ['later', 'earlier'] : ['slower', 'faster'];
   return [
     information(
       'drift',
-      `${cell.id} became ${rho > 0 ? 'slower' : 'faster'} while the run went on (rank ` +
-        `correlation of latency and position ${rho.toFixed(2)}).`,
+      `${cell.id} became ${rho > 0 ? rises : falls} while the run went on (rank ` +
+        `correlation with the position ${rho.toFixed(2)}).`,
       'Look for warming devices or filling caches; randomised blocks keep it off single cells.',
     ),
   ];

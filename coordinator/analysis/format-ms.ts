@@ -7,5 +7,6 @@ export function formatMs(durationNs: number): string {
   const size = Math.abs(valueMs);
   if (size >= 1000) return valueMs.toFixed(0);
   if (size >= 10) return valueMs.toFixed(1);
-  return valueMs.toFixed(size >= 1 || size === 0 ? 2 : 3);
+  if (size >= 1 || size === 0) return valueMs.toFixed(2);
+  return valueMs.toFixed(size >= 0.01 ? 3 : 4);
 }

@@ -49,6 +49,11 @@ export function trialKey(result: Pick<TrialResult, 'trialId' | 'attempt'>): stri
   return `${result.trialId}/${result.attempt}`;
 }
 
+/** What starts at one instant: an attempt at a trial, or the wave of it that the device is in. */
+export function startKey(result: Pick<TrialResult, 'trialId' | 'attempt' | 'start'>): string {
+  return `${trialKey(result)}/${result.start?.wave ?? 0}`;
+}
+
 /** Puts values into lists by key; keys in the order they are first met. */
 export function groupBy<T>(values: readonly T[], keyOf: (value: T) => string): Map<string, T[]> {
   const groups = new Map<string, T[]>();

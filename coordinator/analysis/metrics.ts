@@ -1,23 +1,39 @@
 import type { Experiment } from '../../schemas/experiment.ts';
 import type { Instance, Phase, PhaseStamps, TrialResult } from '../../schemas/result.ts';
 import { median, quantile } from './quantile.ts';
-import type { SpanName } from './run-summary.ts';
+import type { Metric, SpanName } from './run-summary.ts';
 
 /** What a procedure measures. */
 export type ProcedureKind = Experiment['procedure']['kind'];
 
-/** The spans of a sandbox's life, in order, by the phases at their ends. */
+/** What the latency of a procedure is. */
+export const METRIC_OF: Readonly<Record<ProcedureKind, Metric>> = {
+  'cold-start': 'cold-start',
+  burst: 'makespan',
+  'warm-call': 'warm-call',
+  'no-op': 'lateness',
+};
+
+/**
+ * The spans of a sandbox's life, in order, by the phases at their ends. Some are parts of others,
+ * because not every sandbox shows every phase.
+ */
 export const SPANS: readonly {
   readonly span: SpanName;
   readonly from: Phase;
   readonly to: Phase;
 }[] = [
   { span: 'request-spawn', from: 'request', to: 'spawn' },
+  { span: 'spawn-gateOpen', from: 'spawn', to: 'gateOpen' },
   { span: 'spawn-guestEntry', from: 'spawn', to: 'guestEntry' },
+  { span: 'gateOpen-guestEntry', from: 'gateOpen', to: 'guestEntry' },
   { span: 'guestEntry-appMain', from: 'guestEntry', to: 'appMain' },
+  { span: 'gateOpen-appMain', from: 'gateOpen', to: 'appMain' },
   { span: 'spawn-appMain', from: 'spawn', to: 'appMain' },
   { span: 'appMain-ready', from: 'appMain', to: 'ready' },
+  { span: 'ready-call', from: 'ready', to: 'call' },
   { span: 'ready-firstByte', from: 'ready', to: 'firstByte' },
+  { span: 'call-firstByte', from: 'call', to: 'firstByte' },
   { span: 'firstByte-lastByte', from: 'firstByte', to: 'lastByte' },
   { span: 'teardown', from: 'teardownBegin', to: 'teardownEnd' },
 ];
@@ -26,7 +42,9 @@ export const SPANS: readonly {
 export interface Measures {
   /**
    * Of a cold-start: request to first byte of its one sandbox. Of a burst: request of the trial
-   * to the last byte of the last sandbox. Absent for a failed result or without the stamps.
+   * to the last byte of the last sandbox. Of a warm-call: the first call to the last byte of the
+   * last sandbox. Of a no-op, which starts no sandbox: the lateness of the start, which may be
+   * negative. Absent for a failed result or without the stamps.
    */
   readonly latencyNs?: number;
   /**
@@ -55,7 +73,7 @@ export function measure(result: TrialResult, kind: ProcedureKind): Measures {
     const value = median(defined(result.instances.map(({ phases }) => spanNs(phases, from, to))));
     if (value !== undefined) spansNs.set(span, value);
   }
-  const latencyNs = kind === 'burst' ? makespanNs(result) : coldStartNs(result.instances);
+  const latencyNs = latencyOf(result, kind);
   if (latencyNs === undefined) return { spansNs, instancesFailed };
   if (kind !== 'burst') return { latencyNs, spansNs, instancesFailed };
   const own = defined(result.instances.map(({ phases }) => spanNs(phases, 'request', 'firstByte')));
@@ -70,6 +88,19 @@ export function measure(result: TrialResult, kind: ProcedureKind): Measures {
   };
 }
 
+function latencyOf(result: TrialResult, kind: ProcedureKind): number | undefined {
+  switch (kind) {
+    case 'cold-start':
+      return coldStartNs(result.instances);
+    case 'burst':
+      return batchNs(result, 'request');
+    case 'warm-call':
+      return batchNs(result, 'call');
+    case 'no-op':
+      return result.start === undefined ? undefined : Number(result.start.latenessNs);
+  }
+}
+
 function coldStartNs(instances: readonly Instance[]): number | undefined {
   const [only] = instances;
   // More than one sandbox is no cold-start: no figure rather than a wrong one.
@@ -78,14 +109,16 @@ function coldStartNs(instances: readonly Instance[]): number | undefined {
 }
 
 /** The batch is the unit: it lasts until its last sandbox has answered. */
-function makespanNs(result: TrialResult): number | undefined {
+function batchNs(result: TrialResult, from: 'request' | 'call'): number | undefined {
   if (result.instances.length !== result.cell.instances) return undefined;
   let begin: bigint | undefined;
   let end: bigint | undefined;
   for (const { phases } of result.instances) {
-    if (phases.request === undefined || phases.lastByte === undefined) return undefined;
-    if (begin === undefined || phases.request < begin) begin = phases.request;
-    if (end === undefined || phases.lastByte > end) end = phases.lastByte;
+    const first = phases[from];
+    const last = phases.lastByte;
+    if (first === undefined || last === undefined) return undefined;
+    if (begin === undefined || first < begin) begin = first;
+    if (end === undefined || last > end) end = last;
   }
   return begin === undefined || end === undefined ? undefined : Number(end - begin);
 }

@@ -2,6 +2,13 @@ import { formatMs } from './format-ms.ts';
 import { groupBy } from './measured-result.ts';
 import type { CellSummary, DurationStatistics, RunSummary } from './run-summary.ts';
 
+const MEDIAN_TEXTS: Readonly<Record<RunSummary['metric'], string>> = {
+  'cold-start': 'median',
+  makespan: 'median makespan',
+  'warm-call': 'median call',
+  lateness: 'median lateness',
+};
+
 interface Ranked {
   readonly summary: CellSummary;
   readonly latency: DurationStatistics;
@@ -23,7 +30,13 @@ export function orderClauses(summary: RunSummary): string[] {
   );
   if (ranked.length === 0) return ['No cell gave a valid latency, so there is no answer'];
   const groups = groupBy(ranked, ({ summary: { cell } }) => `${cell.function} ${cell.instances}`);
+  if (summary.metric === 'lateness') return ranked.map(startClause);
   return [...groups.values()].map((group) => clause(group, summary.metric));
+}
+
+/** A no-op starts no sandbox, so its cells have no order: they differ in name only. */
+function startClause({ summary: { cell }, latency }: Ranked): string {
+  return `Nothing but the start was done; in ${cell.id} it came late by a median ${figure(latency)}`;
 }
 
 function clause(group: readonly Ranked[], metric: RunSummary['metric']): string {
@@ -31,7 +44,7 @@ function clause(group: readonly Ranked[], metric: RunSummary['metric']): string 
   if (first === undefined) return '';
   const { cell } = first.summary;
   const batch = cell.instances === 1 ? '' : ` and ${cell.instances} at once`;
-  const what = metric === 'makespan' ? 'median makespan' : 'median';
+  const what = MEDIAN_TEXTS[metric];
   const opening = `With ${cell.function}${batch}, ${cell.sandbox}`;
   if (second === undefined) {
     return `${opening} is the only one measured: ${what} ${figure(first.latency)}`;

@@ -27,14 +27,25 @@ export interface DurationStatistics {
   readonly medianInterval?: Interval;
 }
 
+/**
+ * What `latency` is: of a cold start the time to the first byte; of a burst the makespan; of a
+ * warm call the time from the call to the last byte; of a no-op the lateness of the start.
+ */
+export type Metric = 'cold-start' | 'makespan' | 'warm-call' | 'lateness';
+
 /** The name of an interval between two phases of one sandbox. */
 export type SpanName =
   | 'request-spawn'
+  | 'spawn-gateOpen'
   | 'spawn-guestEntry'
+  | 'gateOpen-guestEntry'
   | 'guestEntry-appMain'
+  | 'gateOpen-appMain'
   | 'spawn-appMain'
   | 'appMain-ready'
+  | 'ready-call'
   | 'ready-firstByte'
+  | 'call-firstByte'
   | 'firstByte-lastByte'
   | 'teardown';
 
@@ -83,7 +94,7 @@ export interface CellSummary {
   /** Sandboxes that failed, over all attempts; and sandboxes reported. */
   readonly instancesFailed: number;
   readonly instancesReported: number;
-  /** The latency by units: time to first byte, or the makespan of a burst. Absent without one. */
+  /** The latency by units; what it is, {@link Metric} tells. Absent without one. */
   readonly latency?: DurationStatistics;
   /** Of a burst: median over units of the median and the p95 of the sandboxes' own times, ns. */
   readonly instanceMedianNs?: number;
@@ -99,17 +110,40 @@ export interface HostSummary {
   readonly deviceIds: readonly string[];
 }
 
-/** The largest clock bound that a device reported. */
+/** The estimates that one device made of fleet time over the run; all in ns. */
 export interface DeviceClock {
   readonly deviceId: string;
+  /** How many results carry an estimate. */
+  readonly estimates: number;
   readonly boundMaxNs: number;
+  readonly boundMedianNs: number;
+  /** Median time between the burst of probes and the start. */
+  readonly ageMedianNs: number;
+  /** The shortest round trip of a probe. */
+  readonly roundTripMinNs: number;
+  /** Estimates with a burst before and after the start, 0 to 1 of all. */
+  readonly bracketedShare: number;
+  /** Median of the drifts it told, parts per 1e9. Absent if it told none. */
+  readonly driftPpb?: number;
 }
 
-/** How the devices of one trial started together. */
+/** In which scheduling class the measuring process of one device was. */
+export interface DeviceScheduling {
+  readonly deviceId: string;
+  readonly starts: number;
+  /** Each class that a start had, once. */
+  readonly classes: readonly string[];
+  /** Each reason why it was no real-time class, once. Empty if it always was, or was not told. */
+  readonly reasons: readonly string[];
+}
+
+/** How the devices of one trial, or of one wave of it, started together. */
 export interface TrialStart {
   readonly trialId: string;
   readonly attempt: number;
   readonly position?: number;
+  /** From 0; a trial in waves has an entry for each. */
+  readonly wave: number;
   readonly devices: number;
   /** Latest minus earliest start in fleet time, ns. */
   readonly spreadNs: number;
@@ -125,22 +159,45 @@ export interface StartPoint {
   readonly attempt: number;
   readonly position?: number;
   readonly deviceId: string;
+  readonly wave: number;
+  /** Actual minus ordered start on the device's own clock, as it knew the offset before, ns. */
   readonly latenessNs: number;
-  /** Absent if the device had no estimate. */
+  /** Actual minus ordered start in fleet time, ns. Absent if the device had no estimate. */
+  readonly fleetLatenessNs?: number;
+  /** The limit of the error of that, ns. Absent if the device had no estimate. */
   readonly boundNs?: number;
+}
+
+/** How the devices went on from one named barrier of the procedure. */
+export interface BarrierSummary {
+  readonly name: string;
+  /** How often a device went on from it. */
+  readonly passes: number;
+  /** Latest minus earliest in fleet time, by trial and wave. Absent without two devices. */
+  readonly spread?: DurationStatistics;
+  /** The largest sum of two bounds in a trial: the limit of each spread's error, ns. */
+  readonly boundNs?: number;
+  /** Actual minus ordered instant of going on, on the device's own clock. */
+  readonly lateness?: DurationStatistics;
 }
 
 /** How well the run's trials started together. */
 export interface StartSummary {
+  /** How many parts of the fleet started one after the other; 1 if all started at once. */
+  readonly waves: number;
   readonly trials: readonly TrialStart[];
   readonly points: readonly StartPoint[];
-  /** Absent if no trial started on two devices or more. */
+  /** Within trials, or within waves. Absent if none started on two devices or more. */
   readonly spread?: DurationStatistics;
   /** Spread on a clock that all devices of a trial share. Absent if there is none. */
   readonly sharedClockSpread?: DurationStatistics;
   /** Absent if nothing started. */
   readonly lateness?: DurationStatistics;
+  readonly barriers: readonly BarrierSummary[];
+  /** Of the devices that had an estimate, by id. */
   readonly clocks: readonly DeviceClock[];
+  /** Of the devices that started a trial, by id. */
+  readonly scheduling: readonly DeviceScheduling[];
   /** The largest bound of one device, ns. Absent without a clock estimate. */
   readonly boundMaxNs?: number;
   /** Sum of the two largest devices' bounds, ns. Absent with fewer than two devices. */
@@ -179,6 +236,7 @@ export type NoteCode =
   | 'fixed-order'
   | 'outliers'
   | 'drift'
+  | 'no-real-time'
   | 'spread-unknown';
 
 /** Something that a reader must know to judge the figures, with what to do about it. */
@@ -198,8 +256,8 @@ export interface RunSummary {
   readonly experiment: string;
   readonly question: string;
   readonly state: RunState;
-  /** What `latency` is: time to first byte of a cold start, or the makespan of a burst. */
-  readonly metric: 'cold-start' | 'makespan';
+  /** What `latency` is. */
+  readonly metric: Metric;
   readonly trials: { readonly planned: number; readonly done: number; readonly stoodDown: number };
   readonly results: {
     /** Lines that were read. */

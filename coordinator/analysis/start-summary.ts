@@ -1,11 +1,14 @@
 import type { Device } from '../../schemas/device.ts';
 import type { ClockEstimate } from '../../schemas/clock.ts';
 import type { StartRecord, TrialResult } from '../../schemas/result.ts';
+import { summariseBarriers } from './barrier-summary.ts';
+import { deviceClocks, deviceScheduling } from './device-clocks.ts';
 import { durationStatistics } from './duration-statistics.ts';
-import { groupBy, trialKey } from './measured-result.ts';
+import { groupBy, startKey } from './measured-result.ts';
 import type { MeasuredResult } from './measured-result.ts';
 import { defined } from './metrics.ts';
-import type { DeviceClock, StartPoint, StartSummary, TrialStart } from './run-summary.ts';
+import type { StartPoint, StartSummary, TrialStart } from './run-summary.ts';
+import { pairBound, rangeNs, spreadOf, toFleetInstant } from './spread.ts';
 
 interface Started {
   readonly measured: MeasuredResult;
@@ -14,13 +17,29 @@ interface Started {
 }
 
 /**
+ * Actual minus ordered start in fleet time, ns, by the offset that was found in the end. Undefined
+ * for a result without a start or without an estimate of the clock.
+ */
+export function fleetLatenessNs({
+  start,
+  clock,
+}: Pick<TrialResult, 'start' | 'clock'>): number | undefined {
+  if (start === undefined || clock === undefined) return undefined;
+  return Number(start.actualMonoNs + clock.offsetNs - start.targetFleetNs);
+}
+
+/**
  * How well trials started together: every start that happened counts, also of results that failed
  * or are invalid, because leaving those out would flatter. Starts of two devices are compared in
- * fleet time only, and never without the bounds of both offsets.
+ * fleet time only, and never without the bounds of both offsets; and only within a wave, because
+ * waves start one after the other.
+ *
+ * @param waves parts that the experiment divides the devices into
  */
 export function summariseStart(
   measured: readonly MeasuredResult[],
   devices: readonly Device[],
+  waves: number,
 ): StartSummary {
   const started = measured.flatMap((one): Started[] => {
     const { start, clock } = one.result;
@@ -28,12 +47,15 @@ export function summariseStart(
     return [{ measured: one, start, ...(clock === undefined ? {} : { clock }) }];
   });
   const clockOf = sharedClockFinder(devices);
-  const trials = [...groupBy(started, ({ measured: { result } }) => trialKey(result)).values()]
+  const trials = [...groupBy(started, ({ measured: { result } }) => startKey(result)).values()]
     .map((together) => trialStart(together, clockOf))
     .filter((trial) => trial !== undefined);
-  const clocks = deviceClocks(measured.map(({ result }) => result));
+  const results = measured.map(({ result }) => result);
+  const clocks = deviceClocks(results);
   const bounds = clocks.map(({ boundMaxNs }) => boundMaxNs);
   return {
+    // A fleet of fewer devices has as many waves as devices.
+    waves: Math.max(1, Math.min(waves, devices.length)),
     trials,
     points: started.map(startPoint),
     ...optional('spread', durationStatistics(trials.map(({ spreadNs }) => spreadNs))),
@@ -45,7 +67,9 @@ export function summariseStart(
       'lateness',
       durationStatistics(started.map(({ start }) => Number(start.latenessNs))),
     ),
+    barriers: summariseBarriers(results),
     clocks,
+    scheduling: deviceScheduling(results),
     ...optional('boundMaxNs', bounds.length === 0 ? undefined : Math.max(...bounds)),
     ...optional('pairBoundNs', pairBound(bounds)),
   };
@@ -59,11 +83,12 @@ function trialStart(
     clock === undefined ? [] : [{ result, start, clock }],
   );
   const [first] = together;
-  const fleetTimes = new Set(synchronised.map(({ clock }) => clock.fleetTime));
-  // Two timekeepers' clocks have no known relation.
-  if (first === undefined || synchronised.length < 2 || fleetTimes.size > 1) return undefined;
-  const boundNs = pairBound(synchronised.map(({ clock }) => Number(clock.boundNs)));
-  if (boundNs === undefined) return undefined;
+  const spread = spreadOf(
+    synchronised.map(({ start: { actualMonoNs }, clock }) =>
+      toFleetInstant(clock, actualMonoNs, actualMonoNs),
+    ),
+  );
+  if (first === undefined || spread === undefined) return undefined;
   const { result, planned } = first.measured;
   const shared = new Set(synchronised.map(({ result: { deviceId } }) => clockOf(deviceId)));
   const isShared = shared.size === 1 && !shared.has(undefined);
@@ -71,9 +96,9 @@ function trialStart(
     trialId: result.trialId,
     attempt: result.attempt,
     ...optional('position', planned?.position),
+    wave: first.start.wave,
     devices: synchronised.length,
-    spreadNs: rangeNs(synchronised.map(({ start, clock }) => start.actualMonoNs + clock.offsetNs)),
-    boundNs,
+    ...spread,
     ...(isShared
       ? { sharedClockSpreadNs: rangeNs(synchronised.map(({ start }) => start.actualMonoNs)) }
       : {}),
@@ -86,18 +111,11 @@ function startPoint({ measured: { result, planned }, start, clock }: Started): S
     attempt: result.attempt,
     ...optional('position', planned?.position),
     deviceId: result.deviceId,
+    wave: start.wave,
     latenessNs: Number(start.latenessNs),
+    ...optional('fleetLatenessNs', fleetLatenessNs(result)),
     ...optional('boundNs', clock === undefined ? undefined : Number(clock.boundNs)),
   };
-}
-
-function deviceClocks(results: readonly TrialResult[]): DeviceClock[] {
-  return [...groupBy(results, ({ deviceId }) => deviceId)]
-    .toSorted(([a], [b]) => (a < b ? -1 : 1))
-    .flatMap(([deviceId, own]): DeviceClock[] => {
-      const bounds = defined(own.map(({ clock }) => clock?.boundNs)).map(Number);
-      return bounds.length === 0 ? [] : [{ deviceId, boundMaxNs: Math.max(...bounds) }];
-    });
 }
 
 /** CLOCK_MONOTONIC is one clock for all processes of one boot and time namespace. */
@@ -109,23 +127,6 @@ function sharedClockFinder(devices: readonly Device[]): (deviceId: string) => st
     clocks.set(presence.deviceId, `${bootId} ${timeNamespace}`);
   }
   return (deviceId) => clocks.get(deviceId);
-}
-
-/** The limit of the error of a difference between two devices: both may err, in both ways. */
-function pairBound(boundsNs: readonly number[]): number | undefined {
-  const [largest, second] = boundsNs.toSorted((a, b) => b - a);
-  return largest === undefined || second === undefined ? undefined : largest + second;
-}
-
-function rangeNs(instants: readonly bigint[]): number {
-  const [first = 0n] = instants;
-  let earliest = first;
-  let latest = first;
-  for (const instant of instants) {
-    if (instant < earliest) earliest = instant;
-    if (instant > latest) latest = instant;
-  }
-  return Number(latest - earliest);
 }
 
 function optional<K extends string, V>(key: K, value: V | undefined): Partial<Record<K, V>> {

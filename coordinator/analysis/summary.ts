@@ -6,6 +6,7 @@ import { hostsOf } from './co-location.ts';
 import { distinctResults } from './distinct-results.ts';
 import { groupBy, measureResults } from './measured-result.ts';
 import type { MeasuredResult } from './measured-result.ts';
+import { METRIC_OF } from './metrics.ts';
 import { notesOf } from './notes.ts';
 import { SUMMARY_VERSION } from './run-summary.ts';
 import type { Exception, RunSummary } from './run-summary.ts';
@@ -29,12 +30,12 @@ export function summarise(run: Run, plan: Plan, results: readonly TrialResult[])
     experiment: run.experiment.experiment,
     question: run.experiment.question,
     state: run.state,
-    metric: kind === 'burst' ? 'makespan' : 'cold-start',
+    metric: METRIC_OF[kind],
     trials: { planned: plan.trials.length, ...countTrials(measured) },
     results: distinct.counts,
     hosts,
     cells: cellsOf(plan, measured).map((cell) => summariseCell(cell, byCell.get(cell.id) ?? [])),
-    start: summariseStart(measured, run.devices),
+    start: summariseStart(measured, run.devices, run.experiment.waves),
     exceptions: measured.flatMap(exceptionOf),
   } as const;
   return { ...withoutNotes, notes: notesOf({ run, plan, measured, summary: withoutNotes }) };

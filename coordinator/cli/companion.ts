@@ -21,6 +21,16 @@ const STOP_TIMEOUT_MS = 45_000;
 const RESTART_PAUSE_MS = [200, 1000, 3000, 10_000];
 const STABLE_AFTER_MS = 60_000;
 
+/** How a companion ended unasked, again and again. */
+export interface Trouble {
+  /** Ends in a row, each soon after its start. */
+  readonly ends: number;
+  /** How it ended last, and the last that it wrote to stderr. */
+  readonly reason: string;
+}
+
+const LAST_WORDS_CHARS = 1000;
+
 /**
  * Keeps another program of ours going: started again when it ends unasked, with growing pauses.
  * The child has a pipe from this process as its stdin, so it knows when this process is gone,
@@ -31,6 +41,7 @@ export class Companion {
   readonly #ended: Promise<void>;
   #child: ChildProcess | undefined;
   #isStopping = false;
+  #trouble: Trouble | undefined;
   readonly #stopping = new AbortController();
 
   constructor(options: CompanionOptions) {
@@ -41,6 +52,11 @@ export class Companion {
   /** The process now, or `undefined` between two of them. */
   get processId(): number | undefined {
     return this.#child?.pid;
+  }
+
+  /** Absent while it goes well. */
+  get trouble(): Trouble | undefined {
+    return this.#trouble;
   }
 
   /** Asks it to end, and forces it after a deadline. */
@@ -60,6 +76,7 @@ export class Companion {
       const reason = await this.#runOnce();
       if (this.#stopping.signal.aborted) return;
       if (performance.now() - startedAtMs > STABLE_AFTER_MS) failures = 0;
+      this.#trouble = { ends: failures + 1, reason };
       const pauseMs = RESTART_PAUSE_MS[Math.min(failures, RESTART_PAUSE_MS.length - 1)] ?? 1000;
       logger.warn({ name, reason, pauseMs }, 'it ended unasked: starting it again');
       await delay(pauseMs, undefined, { signal: this.#stopping.signal }).catch(() => undefined);
@@ -80,13 +97,18 @@ export class Companion {
     child.stdin.on('error', () => undefined);
     child.stdout.pipe(log, { end: false });
     child.stderr.pipe(log, { end: false });
+    let lastWords = '';
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      lastWords = (lastWords + text).slice(-LAST_WORDS_CHARS);
+    });
     this.#child = child;
     const reason = await new Promise<string>((resolve) => {
       child.once('error', (error) => {
         resolve(error.message);
       });
       child.once('close', (code, signal) => {
-        resolve(signal ?? `code ${code ?? '?'}`);
+        const words = lastWords.trim().replaceAll(/\s*\n\s*/g, '; ');
+        resolve(`${signal ?? `code ${code ?? '?'}`}${words === '' ? '' : `: ${words}`}`);
       });
     });
     this.#child = undefined;

@@ -3,9 +3,10 @@ import { Command, CommanderError } from 'commander';
 import { VERSION } from '../../schemas/version.ts';
 import { agent } from './commands/agent.ts';
 import { check } from './commands/check.ts';
+import { clocks } from './commands/clocks.ts';
 import { addDevice, devices } from './commands/devices.ts';
 import { doctor } from './commands/doctor.ts';
-import { withClientOptions, wholeNumber } from './commands/options.ts';
+import { sandboxNames, wholeNumber, withClientOptions } from './commands/options.ts';
 import { plan } from './commands/plan.ts';
 import type { PlanOptions } from './commands/plan.ts';
 import { quickstart } from './commands/quickstart.ts';
@@ -58,6 +59,11 @@ const portOption = [
   'port of the server; 0 takes any free one',
   wholeNumber(0, 65_535),
 ] as const;
+const sandboxesOption = [
+  '--sandboxes <names>',
+  'kinds of sandbox that the agents offer, separated by commas (default: all that work)',
+  sandboxNames,
+] as const;
 const repetitionsOption = [
   '--repetitions <n>',
   'trials per cell, in place of what the file says',
@@ -68,6 +74,7 @@ program
   .command('quickstart')
   .description('start everything here, run one experiment, show its table, end everything')
   .option(...agentsOption, 3)
+  .option(...sandboxesOption)
   .option(...repetitionsOption)
   .option('--experiment <file>', 'experiment file', QUICKSTART)
   .action((options: QuickstartOptions) => execute(quickstart(options)));
@@ -75,6 +82,7 @@ program
   .command('up')
   .description('start server, coordinator and local agents, until Ctrl-C')
   .option(...agentsOption, 1)
+  .option(...sandboxesOption)
   .option(...hostOption)
   .option(...portOption, 4222)
   .action((options: UpOptions) => execute(up(options)));
@@ -127,6 +135,10 @@ devicesCommand
   .argument('<id>', 'id of the device')
   .option('--out <file>', 'where to write it (default: ID.creds)')
   .action((deviceId: string, options: OutOption) => execute(addDevice(deviceId, options)));
+withClientOptions(program.command('clocks'))
+  .description('measure how the clock of each device stands to fleet time now')
+  .option('--json', 'as JSON')
+  .action((options: ClientOptions & JsonOption) => execute(clocks(options)));
 program
   .command('runs')
   .description('list the runs, newest first')

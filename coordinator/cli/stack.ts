@@ -7,6 +7,7 @@ import type { Bus } from '../../bus/bus.ts';
 import { readCredentialFile } from '../../bus/credential-file.ts';
 import { Coordinator } from '../coordinator.ts';
 import { Companion } from './companion.ts';
+import type { Trouble } from './companion.ts';
 import { startEmbeddedServer } from './embedded-server.ts';
 import { CHECKOUT_FOLDER } from './home.ts';
 import type { Home } from './home.ts';
@@ -17,6 +18,8 @@ export interface StackOptions {
   readonly home: Home;
   /** Agents to start beside the coordinator. */
   readonly agents: number;
+  /** As the agents' option of the same name. */
+  readonly sandboxes?: string;
   /** Address and port of the embedded server; port 0 takes any free one. */
   readonly host: string;
   readonly port: number;
@@ -37,6 +40,8 @@ export interface Stack {
   readonly url: string;
   /** Device ids of the local agents. */
   readonly agentIds: readonly string[];
+  /** What is wrong with a local agent that does not stay. Absent if nothing is. */
+  troubleOf(deviceId: string): Trouble | undefined;
   /** Resolves, with the reason, if a part that can't be replaced ended by itself. */
   readonly failed: Promise<string>;
   /** Ends everything in good order. Safe to call once. */
@@ -91,7 +96,9 @@ async function startParts(options: StackOptions, undo: Undo[], stop: Undo): Prom
   });
   undo.push(() => coordinator.cancelAll());
   const agentIds = agents.map(({ deviceId }) => deviceId);
-  return { coordinator, bus, url: server.url, agentIds, failed: failed.promise, stop };
+  const troubleOf = (wanted: string): Trouble | undefined =>
+    agents.find(({ deviceId }) => deviceId === wanted)?.companion.trouble;
+  return { coordinator, bus, url: server.url, agentIds, troubleOf, failed: failed.promise, stop };
 }
 
 interface ProvidedServer {
@@ -154,6 +161,7 @@ function startAgents(
         ...['--creds', home.credentialFile(deviceId)],
         ...['--data', home.agentFolder(deviceId)],
         ...['--cache', home.agentsCacheFolder],
+        ...(options.sandboxes === undefined ? [] : ['--sandboxes', options.sandboxes]),
       ],
       logFile: join(home.folder, 'logs', `${deviceId}.log`),
       logger,

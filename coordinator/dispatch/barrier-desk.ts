@@ -49,7 +49,7 @@ export class TrialBarriers {
         new LockstepError('NOT_FOUND', `device ${deviceId} is not awaited at barrier ${name}`),
       );
     }
-    const meeting = this.#meetings.get(name) ?? { arrived: new Map() };
+    const meeting: Meeting = this.#meetings.get(name) ?? { arrived: new Map() };
     this.#meetings.set(name, meeting);
     const waiting = Promise.withResolvers<Release>();
     // A device that asks twice lost its first answer.

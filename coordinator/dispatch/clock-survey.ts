@@ -13,6 +13,11 @@ const ANSWER_TIMEOUT_MS = 10_000;
 /** Devices that are asked at the same time: more bursts at once would widen each other's bounds. */
 const TOGETHER_MAX = 4;
 
+/** The longest that a survey of so many devices takes, ms: that of none that answer. */
+export function surveyTimeoutMs(devices: number): number {
+  return Math.ceil(devices / TOGETHER_MAX) * ANSWER_TIMEOUT_MS;
+}
+
 /** Asks every device that is online for its clock. Those that can't tell say why. */
 export async function surveyClocks(
   bus: Bus,

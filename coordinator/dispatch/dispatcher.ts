@@ -9,6 +9,7 @@ import type { BarrierDesk, Release } from './barrier-desk.ts';
 import type { CommandMessage, CommandOutcome } from './device-commands.ts';
 import type { Fleet } from './fleet.ts';
 import { readFleetClock } from './fleet-clock.ts';
+import { assertFreeSpace } from '../recording/free-space.ts';
 import { Lead } from './lead.ts';
 import { ProbeStagger } from './probe-stagger.ts';
 import type { Recorder } from '../recording/recorder.ts';
@@ -78,6 +79,7 @@ export class Dispatcher {
   async runTrials(trials: readonly PlannedTrial[], signal: AbortSignal): Promise<void> {
     const { journal } = this.#ports;
     for (const trial of trials) {
+      await assertFreeSpace(journal.folder.folder);
       await this.#gather(signal);
       if (await this.#runTrial(trial, signal)) journal.trialDone();
       else return;
@@ -115,7 +117,7 @@ export class Dispatcher {
       if (signal.aborted) return false;
       const waveTrial = { trial, wave, deviceIds };
       if (stoodDown !== undefined) {
-        await this.#recordAll(trial, new Map(deviceIds.map((deviceId) => [deviceId, stoodDown!])));
+        await this.#recordAll(trial, sameFor(deviceIds, stoodDown));
         failed += deviceIds.length;
         continue;
       }
@@ -165,10 +167,12 @@ export class Dispatcher {
     const deviceIds = waveTrial.deviceIds.filter((deviceId) => prepared.has(deviceId));
     const outcomes = await fleet.command(
       { deviceIds, verb: 'arm', timeoutMs: ARM_TIMEOUT_MS },
-      (deviceId) => this.#armMessage(trial, {
-        wave,
-        probeDelayMs: this.#stagger.delayMs(deviceIds.indexOf(deviceId), deviceIds.length),
-      }),
+      (deviceId) =>
+        this.#armMessage(trial, {
+          wave,
+          probesMax: this.#stagger.probesMax(deviceIds.length),
+          probeDelayMs: this.#stagger.delayMs(deviceIds.indexOf(deviceId), deviceIds.length),
+        }),
     );
     const failures = this.#refusals(outcomes);
     for (const deviceId of waveTrial.deviceIds) {
@@ -199,7 +203,7 @@ export class Dispatcher {
 
   #armMessage(
     trial: PlannedTrial,
-    own: { wave: number; probeDelayMs: number },
+    own: { wave: number; probesMax: number; probeDelayMs: number },
   ): CommandMessage<'arm'> {
     const { experiment, runId } = this.#ports.journal.run;
     return {
@@ -231,10 +235,7 @@ export class Dispatcher {
       message: `stood down: ${deviceId} could not be armed: ${failure?.message ?? 'unknown'}`,
     };
     await this.#standDown(armed, reason);
-    await this.#recordAll(
-      armed.trial,
-      new Map(armed.armedIds.map((standing) => [standing, reason])),
-    );
+    await this.#recordAll(armed.trial, sameFor(armed.armedIds, reason));
     return reason;
   }
 
@@ -243,12 +244,13 @@ export class Dispatcher {
     const { runId, experiment } = journal.run;
     const { trialId } = armed.trial;
     const names = { runId, trialId, attempt: ATTEMPT };
-    const leadNs = this.#lead.next(armed.roundTripMaxNs);
+    const chooseLead = (): bigint => this.#lead.next(armed.roundTripMaxNs, armed.armedIds.length);
+    const leadNs = chooseLead();
     const instant = await this.#instantAhead(leadNs);
     const opened = barriers.open(names, {
       deviceIds: armed.armedIds,
       goesOnWithout: experiment.gang === 'available',
-      chooseRelease: () => this.#instantAhead(this.#lead.next(armed.roundTripMaxNs)),
+      chooseRelease: () => this.#instantAhead(chooseLead()),
     });
     book.onNote = ({ deviceId, failure }) => {
       opened.leave(deviceId, failure?.message ?? 'its trial is over');
@@ -299,7 +301,8 @@ export class Dispatcher {
         const loss = fleet.lossOf(deviceId);
         if (loss !== undefined) lost.set(deviceId, toFailure(loss));
       }
-      this.#recordAll(armed.trial, lost).catch((error: unknown) => {
+      const checks = [this.#recordAll(armed.trial, lost), assertFreeSpace(journal.folder.folder)];
+      Promise.all(checks).catch((error: unknown) => {
         book.giveUp(error);
       });
     });
@@ -321,7 +324,7 @@ export class Dispatcher {
     };
     const owing = book.owing;
     await this.#standDown({ ...armed, armedIds: owing }, reason);
-    await this.#recordAll(armed.trial, new Map(owing.map((deviceId) => [deviceId, reason])));
+    await this.#recordAll(armed.trial, sameFor(owing, reason));
   }
 
   async #standDown(armed: Armed, reason: Failure): Promise<void> {
@@ -367,6 +370,10 @@ export class Dispatcher {
       if (await recorder.record(result)) journal.tell(`${deviceId}: ${failure.message}`, failure);
     }
   }
+}
+
+function sameFor(deviceIds: readonly string[], failure: Failure): Map<string, Failure> {
+  return new Map(deviceIds.map((deviceId) => [deviceId, failure]));
 }
 
 /** A signal may have aborted since it was last looked at, which the compiler does not see. */

@@ -19,6 +19,7 @@ const RETURN_TIMEOUT_MS = 90_000;
 /** The devices of one run: which are prepared, which were lost, and how to ask them. */
 export class Fleet {
   readonly deviceIds: readonly string[];
+  readonly #isOfRun: ReadonlySet<string>;
   readonly #bus: Bus;
   readonly #registry: Registry;
   readonly #prepare: CommandMessage<'prepare'>;
@@ -31,6 +32,7 @@ export class Fleet {
     ports: { bus: Bus; registry: Registry },
   ) {
     this.deviceIds = deviceIds;
+    this.#isOfRun = new Set(deviceIds);
     this.#prepare = prepare;
     this.#bus = ports.bus;
     this.#registry = ports.registry;
@@ -92,8 +94,12 @@ export class Fleet {
 
   /** Watches for devices that are lost; calls back when something about one of them changed. */
   watch(onChange: () => void): () => void {
+    return this.#watchEach((deviceId) => this.#isOfRun.has(deviceId), onChange);
+  }
+
+  #watchEach(isMeant: (deviceId: string) => boolean, onChange: () => void): () => void {
     const stopWatching = this.#registry.watch((presence) => {
-      if (this.deviceIds.includes(presence.deviceId)) onChange();
+      if (isMeant(presence.deviceId)) onChange();
     });
     const timer = setInterval(onChange, 1000);
     return () => {
@@ -144,10 +150,11 @@ export class Fleet {
     ask: () => Promise<CommandReply<V>>,
   ): Promise<CommandOutcome<V>> {
     const loss = Promise.withResolvers<CommandOutcome<V>>();
-    const stopWatching = this.watch(() => {
+    const onChange = (): void => {
       const error = this.#lossSince(deviceId, start);
       if (error !== undefined) loss.resolve({ deviceId, error });
-    });
+    };
+    const stopWatching = this.#watchEach((heard) => heard === deviceId, onChange);
     try {
       const answer = ask().then((reply) => ({ deviceId, reply }));
       return await Promise.race([answer, loss.promise]);

@@ -3,6 +3,9 @@ import { NS_PER_MS, NS_PER_SECOND } from '../../schemas/units.ts';
 /** Time from go to the start before anything is known of the fleet, ns. */
 const LEAD_FIRST_NS = 100n * NS_PER_MS;
 
+/** What sending go to one device takes the coordinator before anything is known, ns. */
+const LEAD_PER_DEVICE_NS = NS_PER_MS / 2n;
+
 const LEAD_MIN_NS = 15n * NS_PER_MS;
 const LEAD_MAX_NS = 20n * NS_PER_SECOND;
 
@@ -17,7 +20,7 @@ const ROUND_TRIPS = 3n;
 
 /**
  * Chooses how far ahead of now an instant is set, from what the fleet needed lately: the time that
- * the slowest device's go took, two and a half times, because delays vary.
+ * the slowest device's go took, twice, because delays vary.
  */
 export class Lead {
   readonly #neededNs: bigint[] = [];
@@ -26,12 +29,16 @@ export class Lead {
    * The lead of the next trial, ns.
    *
    * @param roundTripMaxNs of the slowest device, by its clock probes.
+   * @param devices that are told; the last one is told late in a large fleet.
    */
-  next(roundTripMaxNs: bigint): bigint {
+  next(roundTripMaxNs: bigint, devices = 0): bigint {
     const leastNs = max(LEAD_MIN_NS, ROUND_TRIPS * roundTripMaxNs + LOCAL_NS);
-    if (this.#neededNs.length === 0) return max(LEAD_FIRST_NS, leastNs);
+    if (this.#neededNs.length === 0) {
+      const firstNs = max(LEAD_FIRST_NS, leastNs) + BigInt(devices) * LEAD_PER_DEVICE_NS;
+      return min(firstNs, LEAD_MAX_NS);
+    }
     const worstNs = this.#neededNs.reduce(max);
-    const wantedNs = (worstNs * 5n) / 2n + LOCAL_NS;
+    const wantedNs = 2n * worstNs + LOCAL_NS;
     return min(max(wantedNs, leastNs), LEAD_MAX_NS);
   }
 

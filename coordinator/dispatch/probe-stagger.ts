@@ -4,6 +4,11 @@ const SPREAD_MAX_MS = 1000;
 /** What a burst costs the timekeeper and the server, at most, ms. */
 const SLOT_MAX_MS = 4;
 
+/** Probes per burst of a small fleet, and of the largest; all bursts of a fleet together. */
+const PROBES_MAX = 40;
+const PROBES_MIN = 8;
+const PROBES_TOGETHER_MAX = 1024;
+
 /** Fleets up to this size need no spreading. */
 const TOGETHER_MAX = 3;
 
@@ -18,6 +23,12 @@ export class ProbeStagger {
   note(burstNs: bigint | undefined): void {
     if (burstNs === undefined) return;
     if (this.#burstMinNs === undefined || burstNs < this.#burstMinNs) this.#burstMinNs = burstNs;
+  }
+
+  /** Probes that each of so many devices may send in a burst. */
+  probesMax(count: number): number {
+    const share = Math.floor(PROBES_TOGETHER_MAX / Math.max(1, count));
+    return Math.min(PROBES_MAX, Math.max(PROBES_MIN, share));
   }
 
   /** How long the n-th of so many devices waits before a burst, ms. */

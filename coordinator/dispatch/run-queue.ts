@@ -28,15 +28,17 @@ export class RunQueue {
   readonly #execute: RunExecutor;
   readonly #logger: Logger;
   readonly #runs: QueuedRun[] = [];
+  /** Ended runs that the disk did not take the end of: who follows one must learn of it. */
+  readonly #unwritten: Run[] = [];
 
   constructor(execute: RunExecutor, logger: Logger) {
     this.#execute = execute;
     this.#logger = logger;
   }
 
-  /** The runs that wait or go. */
+  /** The runs that wait or go, and those whose end could not be written. */
   get runs(): Run[] {
-    return this.#runs.map(({ journal }) => journal.run);
+    return [...this.#runs.map(({ journal }) => journal.run), ...this.#unwritten];
   }
 
   /** The run that a new one with these devices would wait for. */
@@ -120,6 +122,8 @@ export class RunQueue {
       // Where the disk is full even this can't be written; the next start marks it interrupted.
       const reason = errorMessageOf(writeError);
       this.#logger.error({ runId: journal.run.runId, reason }, 'the end of a run is not on disk');
+      this.#unwritten.push(journal.run);
+      if (this.#unwritten.length > RUNS_MAX) this.#unwritten.shift();
     }
   }
 }

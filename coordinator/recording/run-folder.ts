@@ -104,20 +104,12 @@ export class RunFolder {
 
   /** All results so far. A torn last line, from a crash while it was written, does not count. */
   async readResults(): Promise<TrialResult[]> {
-    let text: string;
-    try {
-      text = await readFile(this.path('results.ndjson'), 'utf8');
-    } catch (error) {
-      if (isMissing(error)) return [];
-      throw storageError(error, `cannot read ${this.path('results.ndjson')}`);
-    }
-    const complete = text.slice(0, text.lastIndexOf('\n') + 1);
-    return complete
-      .split('\n')
-      .filter((line) => line !== '')
-      .map((line, index) =>
-        decodeMessage(TrialResult, JSON.parse(line), `results.ndjson line ${index + 1}`),
-      );
+    return this.#readLines('results.ndjson', TrialResult);
+  }
+
+  /** The ledger so far, as {@link readResults}. */
+  async readEvents(): Promise<LedgerEvent[]> {
+    return this.#readLines('events.ndjson', LedgerEvent);
   }
 
   /** Cuts a torn last line off, so that what is added next begins on a line of its own. */
@@ -125,6 +117,21 @@ export class RunFolder {
     for (const name of ['results.ndjson', 'events.ndjson']) {
       await this.#guard(name, () => cutTornLine(this.path(name)));
     }
+  }
+
+  async #readLines<S extends z.ZodType>(name: string, schema: S): Promise<z.output<S>[]> {
+    let text: string;
+    try {
+      text = await readFile(this.path(name), 'utf8');
+    } catch (error) {
+      if (isMissing(error)) return [];
+      throw storageError(error, `cannot read ${this.path(name)}`);
+    }
+    const complete = text.slice(0, text.lastIndexOf('\n') + 1);
+    return complete
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line, index) => decodeMessage(schema, JSON.parse(line), `${name} line ${index + 1}`));
   }
 
   async #read<S extends z.ZodType>(name: string, schema: S): Promise<z.output<S>> {

@@ -1,25 +1,23 @@
 import { formatMs } from '../analysis/format-ms.ts';
 import { SPANS } from '../analysis/metrics.ts';
+import { finestChain } from '../analysis/span-chain.ts';
 import { median } from '../analysis/quantile.ts';
 import type { CellSummary, DurationStatistics, RunSummary } from '../analysis/run-summary.ts';
 import { html } from './markup.ts';
 import type { Markup } from './markup.ts';
+import { METRIC_TEXTS } from './metric-texts.ts';
 import { SPAN_TITLES, rowTitle } from './phase-plot.ts';
 
 const ABSENT = '–';
 
 /** One row per cell: attempts, failures, invalid, and the latency with its interval. */
 export function cellTable(summary: RunSummary): Markup {
-  const isBurst = summary.metric === 'makespan';
+  const texts = METRIC_TEXTS[summary.metric];
   const hasUnmeasured = summary.cells.some(({ unmeasured }) => unmeasured > 0);
   return html`<div class="scroll" tabindex="0" role="region" aria-label="Results by cell">
     <table>
       <caption>
-        ${
-          isBurst
-            ? 'Makespan of a burst: request of the trial to the last byte of its last sandbox. ms.'
-            : 'Cold start: request to the first byte of the first response. ms.'
-        }
+        ${texts.caption}
       </caption>
       <thead>
         <tr>
@@ -31,7 +29,7 @@ export function cellTable(summary: RunSummary): Markup {
             'invalid',
             ...(hasUnmeasured ? ['unmeasured'] : []),
             'n',
-            isBurst ? 'median makespan' : 'median',
+            texts.median,
             '95 % interval',
             'p95',
             'min',
@@ -147,14 +145,20 @@ function intervalText(latency: DurationStatistics | undefined): string {
   return `[${formatMs(interval.lower)}, ${formatMs(interval.upper)}]`;
 }
 
-/** One row per cell: the median of each phase, ms. */
+/**
+ * One row per cell: the median of each phase, ms. A whole is left out if every cell has its parts.
+ */
 export function phaseTable(summary: RunSummary): Markup {
-  const seen = new Set(summary.cells.flatMap(({ spans }) => spans.map(({ span }) => span)));
+  const chains = summary.cells.flatMap(({ spans }) => finestChain(spans));
+  const seen = new Set(chains.map(({ span }) => span));
   const shown = SPANS.filter(({ span }) => seen.has(span));
   return simpleTable({
     name: 'Medians of the phases',
     caption:
-      'Median of each phase over trials on hosts, ms. The teardown is not part of the latency.',
+      'Median of each phase over trials on hosts, ms. ' +
+      (summary.metric === 'warm-call'
+        ? 'What lies before the call, and the teardown, are not part of the latency.'
+        : 'The teardown is not part of the latency.'),
     heads: shown.map(({ span }) => SPAN_TITLES[span]),
     rows: summary.cells.map((cell) => [
       rowTitle(cell),

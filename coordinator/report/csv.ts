@@ -1,6 +1,7 @@
 import { hostFinder, hostsOf } from '../analysis/co-location.ts';
 import { distinctResults } from '../analysis/distinct-results.ts';
 import { measureResults } from '../analysis/measured-result.ts';
+import { fleetLatenessNs } from '../analysis/start-summary.ts';
 import type { MeasuredResult } from '../analysis/measured-result.ts';
 import type { Plan } from '../../schemas/plan.ts';
 import { PHASES } from '../../schemas/result.ts';
@@ -47,6 +48,9 @@ const TRIAL_COLUMNS: Columns = {
   functionDigest: ({ measured }) => measured.result.functionDigest,
 };
 
+/** Phases whose columns came later. */
+const LATER_PHASES: readonly Phase[] = ['gateOpen', 'call'];
+
 const INSTANCE_COLUMNS: Columns = {
   instance: ({ instance }) => instance?.index,
   instanceStatus: ({ instance }) => instance?.status,
@@ -56,14 +60,21 @@ const INSTANCE_COLUMNS: Columns = {
   responseBytes: ({ instance }) => instance?.responseBytes,
   requestAtMonoNs: ({ instance }) => instance?.phases.request,
   ...Object.fromEntries(
-    PHASES.filter((phase) => phase !== 'request').map((phase) => [
-      `${phase}SinceRequestNs`,
-      ({ instance }: Row) => sinceRequest(instance, phase),
-    ]),
+    PHASES.filter((phase) => phase !== 'request' && !LATER_PHASES.includes(phase)).map(phaseColumn),
   ),
   memoryBytes: ({ instance }) => instance?.usage?.memoryBytes,
   memoryPeakBytes: ({ instance }) => instance?.usage?.memoryPeakBytes,
   cpuNs: ({ instance }) => instance?.usage?.cpuNs,
+};
+
+/** Columns that came later stand at the end, so that the place of the others stays. */
+const LATER_COLUMNS: Columns = {
+  ...Object.fromEntries(LATER_PHASES.map(phaseColumn)),
+  wave: ({ measured }) => measured.result.start?.wave,
+  fleetLatenessNs: ({ measured }) => fleetLatenessNs(measured.result),
+  bracketed: ({ measured }) => truth(measured.result.clock?.bracketed),
+  driftPpb: ({ measured }) => measured.result.clock?.driftPpb,
+  schedulingReason: ({ measured }) => measured.result.start?.schedulingReason,
 };
 
 /**
@@ -76,7 +87,7 @@ export function renderCsv(run: Run, plan: Plan, results: readonly TrialResult[])
   const hostOf = hostFinder(hosts);
   const distinct = distinctResults(run.runId, results).results;
   const measured = measureResults(distinct, plan, run.experiment.procedure.kind, hosts);
-  const columns = { ...TRIAL_COLUMNS, ...INSTANCE_COLUMNS };
+  const columns = { ...TRIAL_COLUMNS, ...INSTANCE_COLUMNS, ...LATER_COLUMNS };
   const lines = [Object.keys(columns).map(encodeField).join(',')];
   for (const one of measured) {
     const instances = one.result.instances.toSorted((a, b) => a.index - b.index);
@@ -95,6 +106,15 @@ export function renderCsv(run: Run, plan: Plan, results: readonly TrialResult[])
 function encodeField(field: Field): string {
   if (field === undefined) return '';
   return typeof field === 'string' ? `"${field.replaceAll('"', '""')}"` : String(field);
+}
+
+function phaseColumn(phase: Phase): [string, (row: Row) => Field] {
+  return [`${phase}SinceRequestNs`, ({ instance }) => sinceRequest(instance, phase)];
+}
+
+/** 1 for true and 0 for false, as spreadsheets and statistics programs all read it. */
+function truth(value: boolean | undefined): number | undefined {
+  return value === undefined ? undefined : Number(value);
 }
 
 function codes(result: TrialResult): string | undefined {

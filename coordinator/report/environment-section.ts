@@ -5,12 +5,10 @@ import type { RunSummary } from '../analysis/run-summary.ts';
 import type { Device } from '../../schemas/device.ts';
 import type { TrialResult } from '../../schemas/result.ts';
 import type { Run } from '../../schemas/run.ts';
+import { clockTable } from './clock-table.ts';
 import { html } from './markup.ts';
 import type { Markup } from './markup.ts';
-import { printable } from './printable.ts';
-
-/** Text up to this length stays on one line. */
-const SHORT = 14;
+import { textTable } from './text-table.ts';
 
 /** On what the run was measured: hosts, devices, sandboxes and the digests of what ran. */
 export function environmentSection(
@@ -25,7 +23,7 @@ export function environmentSection(
     ${
       run.devices.length === 0
         ? html`<p>The run has no device.</p>`
-        : table(
+        : textTable(
             'Devices, as they were when the run began',
             [
               'device',
@@ -41,8 +39,8 @@ export function environmentSection(
             run.devices.map((device) => deviceRow(device, hostOf)),
           )
     }
-    ${sandboxTable(run, results)}
-    ${table(
+    ${clockTable(summary.start)} ${sandboxTable(run, results)}
+    ${textTable(
       'Artefacts: one digest names every byte that ran in a sandbox',
       ['artefact', 'digest'],
       [
@@ -114,7 +112,7 @@ function sandboxTable(run: Run, results: readonly TrialResult[]): Markup | undef
   );
   const rows = [...used, ...unavailable].toSorted((a, b) => (a.join() < b.join() ? -1 : 1));
   if (rows.length === 0) return undefined;
-  return table('Sandboxes', ['sandbox', 'ran on', 'devices'], rows);
+  return textTable('Sandboxes', ['sandbox', 'ran on', 'devices'], rows);
 }
 
 function detailsText({ sandboxDetails }: TrialResult): string {
@@ -122,37 +120,4 @@ function detailsText({ sandboxDetails }: TrialResult): string {
   return entries.length === 0
     ? 'nothing to tell'
     : entries.map(([name, value]) => `${name} ${value}`).join(', ');
-}
-
-function table(
-  caption: string,
-  heads: readonly string[],
-  rows: readonly (readonly string[])[],
-): Markup | undefined {
-  if (rows.length === 0) return undefined;
-  return html`<div class="scroll" tabindex="0" role="region" aria-label="${caption}">
-    <table>
-      <caption>
-        ${caption}
-      </caption>
-      <thead>
-        <tr>
-          ${heads.map((head) => html`<th scope="col">${head}</th>`)}
-        </tr>
-      </thead>
-      <tbody>
-        ${rows.map(
-          ([first = '', ...rest]) =>
-            html`<tr>
-              <th scope="row">${printable(first)}</th>
-              ${rest.map(textCell)}
-            </tr>`,
-        )}
-      </tbody>
-    </table>
-  </div>`;
-}
-
-function textCell(text: string): Markup {
-  return html`<td class="${text.length <= SHORT ? 'short' : ''}">${printable(text)}</td>`;
 }

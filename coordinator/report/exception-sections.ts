@@ -2,7 +2,7 @@ import { distinctResults } from '../analysis/distinct-results.ts';
 import type { Exception, RunSummary } from '../analysis/run-summary.ts';
 import type { Failure } from '../../schemas/failure.ts';
 import type { Plan } from '../../schemas/plan.ts';
-import { resultKey } from '../../schemas/result.ts';
+import { INVALID_CODES, resultKey } from '../../schemas/result.ts';
 import type { Instance, TrialResult } from '../../schemas/result.ts';
 import type { Run } from '../../schemas/run.ts';
 import { html } from './markup.ts';
@@ -26,9 +26,22 @@ export function exceptionSection(
       shown.length === 0
         ? html`<p>None: every result that was recorded is in the figures.</p>`
         : html`<p>All ${shown.length} that were recorded, by place in the plan.</p>
-            ${shown}`
+            ${markTexts(exceptions)} ${shown}`
     }
   </section>`;
+}
+
+/** What the marks mean that occur in this run. */
+function markTexts(exceptions: readonly Exception[]): Markup | undefined {
+  const codes = new Set(exceptions.flatMap(({ marks }) => marks.map(({ code }) => code)));
+  if (codes.size === 0) return undefined;
+  return html`<dl aria-label="What the marks mean">
+    ${[...codes].toSorted().map(
+      (code) =>
+        html`<dt><code>${code}</code></dt>
+          <dd>${INVALID_CODES[code]}</dd>`,
+    )}
+  </dl>`;
 }
 
 /** The cells that could not be measured, with reason and remedy. */

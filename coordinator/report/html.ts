@@ -1,4 +1,3 @@
-import { formatMs } from '../analysis/format-ms.ts';
 import { orderClauses } from '../analysis/order-statement.ts';
 import type { Note, RunSummary } from '../analysis/run-summary.ts';
 import type { Plan } from '../../schemas/plan.ts';
@@ -13,7 +12,7 @@ import type { Markup } from './markup.ts';
 import { methodSection } from './method-section.ts';
 import { phasePlots } from './phase-plot.ts';
 import { printable } from './printable.ts';
-import { startPlots } from './start-plot.ts';
+import { startSection } from './start-section.ts';
 import { STYLE } from './style.ts';
 
 /** Nothing is loaded from anywhere, and nothing runs: a report is safe to open and to send. */
@@ -49,9 +48,10 @@ export function renderHtml(
         <header>${opening(run, summary)}</header>
         <main>
           ${notesSection(summary.notes)} ${cellSection(summary)} ${ecdfSection(summary)}
-          ${phaseSection(summary)} ${startSection(summary)} ${methodSection(run, plan, summary)}
-          ${environmentSection(run, results, summary)} ${exceptionSection(run, results, summary)}
-          ${skippedSection(plan)} ${rawDataSection(summary)}
+          ${phaseSection(summary)} ${startSection(summary.start)}
+          ${methodSection(run, plan, summary)} ${environmentSection(run, results, summary)}
+          ${exceptionSection(run, results, summary)} ${skippedSection(plan)}
+          ${rawDataSection(summary)}
         </main>
         <footer>
           <p>Lockstep ${run.coordinatorVersion}. Times are measured, never modelled.</p>
@@ -106,18 +106,28 @@ function ecdfSection(summary: RunSummary): Markup {
         ? undefined
         : html`<p class="quiet">
             Each step is one value (one trial on one host). The median is where a line crosses 50 %.
-            The farther left a line lies, the faster the sandbox; the steeper, the steadier.
+            ${
+              summary.metric === 'lateness'
+                ? 'The steeper a line, the steadier the starts.'
+                : 'The farther left a line lies, the faster the sandbox; the steeper, the steadier.'
+            }
           </p>`
     }
   </section>`;
 }
 
 function phaseSection(summary: RunSummary): Markup {
-  const plots = phasePlots(summary.cells);
+  const plots = phasePlots(summary);
   if (plots === undefined) {
     return html`<section aria-labelledby="phases">
       <h2 id="phases">Where the time goes</h2>
-      <p>No valid result has phases.</p>
+      <p>
+        ${
+          summary.metric === 'lateness'
+            ? 'A no-op starts no sandbox, so it has no phases.'
+            : 'No valid result has phases.'
+        }
+      </p>
     </section>`;
   }
   return html`<section aria-labelledby="phases">
@@ -127,51 +137,14 @@ function phaseSection(summary: RunSummary): Markup {
       Medians of the single phases; their sum need not be the median of the whole. A phase that a
       sandbox does not show is absent, not 0. All instants are stamped on the host; a guest's when
       its marker arrives.
+      ${
+        summary.metric === 'warm-call'
+          ? 'The bars show the call, which is what was measured; the start before it stands in the ' +
+            'table, and the wait for the other devices in its column ready to call.'
+          : undefined
+      }
     </p>
     ${phaseTable(summary)}
-  </section>`;
-}
-
-function startSection(summary: RunSummary): Markup {
-  const { spread, pairBoundNs, boundMaxNs, lateness, sharedClockSpread } = summary.start;
-  const ms = formatMs;
-  const spreadText =
-    spread === undefined || pairBoundNs === undefined
-      ? html`<p>
-          The start spread is unknown: no trial has synchronised starts of two devices or more.
-        </p>`
-      : html`<p>
-          Start spread: median <strong>${ms(spread.medianNs)} ms</strong>, p95 ${ms(spread.p95Ns)}
-          ms, largest ${ms(spread.maxNs)} ms, each <strong>± ${ms(pairBoundNs)} ms</strong> clock
-          bound (the sum of the two largest of the devices), over ${spread.n} trials that started on
-          two devices or more.
-        </p>`;
-  return html`<section aria-labelledby="start">
-    <h2 id="start">How well the trials started together</h2>
-    ${spreadText}
-    ${
-      lateness === undefined
-        ? html`<p>No trial started.</p>`
-        : html`<p>
-            Lateness on the device's own clock: median ${ms(lateness.medianNs)} ms, p95
-            ${ms(lateness.p95Ns)} ms, largest ${ms(lateness.maxNs)} ms, over ${lateness.n} starts.
-          </p>`
-    }
-    ${
-      boundMaxNs === undefined
-        ? undefined
-        : html`<p>Largest clock bound of one device: ${ms(boundMaxNs)} ms.</p>`
-    }
-    ${
-      sharedClockSpread === undefined
-        ? undefined
-        : html`<p>
-            On ${sharedClockSpread.n} trials all devices share one monotonic clock, which tells the
-            spread without any offset: median ${ms(sharedClockSpread.medianNs)} ms, p95
-            ${ms(sharedClockSpread.p95Ns)} ms, largest ${ms(sharedClockSpread.maxNs)} ms.
-          </p>`
-    }
-    ${startPlots(summary.start)}
   </section>`;
 }
 

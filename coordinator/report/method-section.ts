@@ -3,6 +3,7 @@ import type { Plan } from '../../schemas/plan.ts';
 import type { Run } from '../../schemas/run.ts';
 import { html } from './markup.ts';
 import type { Markup } from './markup.ts';
+import { END_POINT_TEXTS, PROCEDURE_TEXTS } from './metric-texts.ts';
 import { printable } from './printable.ts';
 
 /** How the figures came about: procedure, end points, order, limits, budgets and statistics. */
@@ -10,13 +11,14 @@ export function methodSection(run: Run, plan: Plan, summary: RunSummary): Markup
   const { experiment } = run;
   const { procedure, limits, budget } = experiment;
   const entries: [string, string][] = [
-    ['Procedure', procedureText(procedure.kind)],
-    ['End points', endPointsText(procedure.kind)],
-    ['Not ready after', `${procedure.readyTimeoutMs} ms: the sandbox counts as failed`],
+    ['Procedure', `${procedure.kind}: ${PROCEDURE_TEXTS[procedure.kind]}`],
+    ['End points', `${END_POINT_TEXTS[procedure.kind]}. Stamped on the host, CLOCK_MONOTONIC, ns.`],
+    ...(procedure.kind === 'no-op' ? [] : [readyEntry(procedure.readyTimeoutMs)]),
     ['Order', `${orderText(plan.order)}; seed ${plan.seed}`],
     ['Repetitions', `${experiment.repetitions} per cell, ${plan.trials.length} trials`],
     ['Devices', devicesText(summary)],
     ['Gang', gangText(experiment.gang)],
+    ...(summary.start.waves > 1 ? [wavesEntry(summary.start.waves)] : []),
     [
       'Limits',
       `${limits.memoryMib} MiB and ${limits.cpus} ` +
@@ -24,8 +26,10 @@ export function methodSection(run: Run, plan: Plan, summary: RunSummary): Markup
     ],
     [
       'Invalid if',
-      `started more than ${budget.latenessMs} ms late, clock bound above ` +
-        `${budget.clockBoundMs} ms or unknown, or a sandbox left something behind`,
+      `started, or went on from a barrier, more than ${budget.latenessMs} ms late; clock bound ` +
+        `above ${budget.clockBoundMs} ms; no clock probes after the trial; a clock stepped or fleet ` +
+        'time changed during it; the measuring process stood still; or a sandbox left something ' +
+        'behind',
     ],
     ['Fleet time', run.fleetTime ?? 'not set: no trial was dispatched'],
     ['Devices asked for', selectionText(run)],
@@ -74,18 +78,16 @@ function statistics(): Markup {
     </ul>`;
 }
 
-function procedureText(kind: Run['experiment']['procedure']['kind']): string {
-  return kind === 'burst'
-    ? 'burst: several sandboxes are started at once on each device; the batch is the unit, and ' +
-        'counts only if all of it answered'
-    : 'cold-start: one sandbox on each device, from nothing to its first response';
+function readyEntry(readyTimeoutMs: number): [string, string] {
+  return ['Not ready after', `${readyTimeoutMs} ms: the sandbox counts as failed`];
 }
 
-function endPointsText(kind: Run['experiment']['procedure']['kind']): string {
-  const own = 'Stamped on the host, CLOCK_MONOTONIC, ns.';
-  return kind === 'burst'
-    ? `from the first request to the last byte of the last first response (makespan). ${own}`
-    : `from the request to start the sandbox to the first byte of the first response. ${own}`;
+function wavesEntry(waves: number): [string, string] {
+  return [
+    'Waves',
+    `${waves}: the devices are divided into as many parts, which do each trial one after the ` +
+      'other; each part is simultaneous in itself',
+  ];
 }
 
 function orderText(order: Plan['order']): string {

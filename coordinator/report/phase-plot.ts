@@ -1,6 +1,10 @@
 import * as Plot from '@observablehq/plot';
 import { formatMs } from '../analysis/format-ms.ts';
-import type { CellSummary, SpanName } from '../analysis/run-summary.ts';
+import { groupBy } from '../analysis/measured-result.ts';
+import { SPANS } from '../analysis/metrics.ts';
+import type { CellSummary, RunSummary, SpanName } from '../analysis/run-summary.ts';
+import { finestChain } from '../analysis/span-chain.ts';
+import { PHASES } from '../../schemas/result.ts';
 import { areaLegend } from './legend.ts';
 import { html } from './markup.ts';
 import type { Markup } from './markup.ts';
@@ -9,22 +13,33 @@ import { plotSvg } from './plot-svg.ts';
 /** What the spans are called on the page. */
 export const SPAN_TITLES: Readonly<Record<SpanName, string>> = {
   'request-spawn': 'request to spawn',
+  'spawn-gateOpen': 'spawn to gate open',
   'spawn-guestEntry': 'spawn to guest entry',
+  'gateOpen-guestEntry': 'gate open to guest entry',
   'guestEntry-appMain': 'guest entry to app main',
+  'gateOpen-appMain': 'gate open to app main',
   'spawn-appMain': 'spawn to app main',
   'appMain-ready': 'app main to ready',
+  'ready-call': 'ready to call',
   'ready-firstByte': 'ready to first byte',
+  'call-firstByte': 'call to first byte',
   'firstByte-lastByte': 'first to last byte',
   teardown: 'teardown',
 };
 
+/** Spans that differ only in whether a phase at their edge was seen share a colour. */
 const COLOURS: Readonly<Partial<Record<SpanName, string>>> = {
   'request-spawn': 'var(--p1)',
+  'spawn-gateOpen': 'var(--p8)',
   'spawn-guestEntry': 'var(--p2)',
+  'gateOpen-guestEntry': 'var(--p2)',
   'guestEntry-appMain': 'var(--p3)',
+  'gateOpen-appMain': 'var(--p4)',
   'spawn-appMain': 'var(--p4)',
   'appMain-ready': 'var(--p5)',
+  'ready-call': 'var(--p9)',
   'ready-firstByte': 'var(--p6)',
+  'call-firstByte': 'var(--p6)',
   'firstByte-lastByte': 'var(--p7)',
 };
 
@@ -38,15 +53,21 @@ interface Segment {
 
 /**
  * Where the time goes: the median of each span, stacked, once in ms and once as shares of the sum.
- * Teardown comes after the measurement and is left out. Undefined if no span was seen.
+ * What is not measured is left out: the teardown, and of a warm call all that comes before the
+ * call. Undefined if no span was seen.
  */
-export function phasePlots(cells: readonly CellSummary[]): Markup | undefined {
-  const segments = cells.flatMap(stack);
-  const spans = Object.keys(COLOURS).filter((span) => segments.some((one) => one.span === span));
+export function phasePlots({
+  cells,
+  metric,
+}: Pick<RunSummary, 'cells' | 'metric'>): Markup | undefined {
+  const first = PHASES.indexOf(metric === 'warm-call' ? 'call' : 'request');
+  const segments = cells.flatMap((cell) => stack(cell, first));
   if (segments.length === 0) return undefined;
-  const legend = spans.map((span) => ({
-    name: SPAN_TITLES[span as SpanName],
-    colour: COLOURS[span as SpanName] ?? 'currentColor',
+  const seen = SPANS.filter(({ span }) => segments.some((one) => one.span === span));
+  const byColour = groupBy(seen, ({ span }) => COLOURS[span] ?? 'currentColor');
+  const legend = [...byColour].map(([colour, spans]) => ({
+    name: spans.map(({ span }) => SPAN_TITLES[span]).join(', or '),
+    colour,
   }));
   return html`${areaLegend(legend)}
     <div class="multiples">
@@ -67,15 +88,12 @@ export function rowTitle({ cell }: CellSummary): string {
   return cell.instances === 1 ? name : `${name} × ${cell.instances}`;
 }
 
-/** A guest's entry splits the way to main in two; then the whole is not stacked on its parts. */
-function stack(summary: CellSummary): Segment[] {
-  const seen = new Set(summary.spans.map(({ span }) => span));
-  const hasParts = seen.has('spawn-guestEntry') && seen.has('guestEntry-appMain');
-  const left = hasParts ? ['spawn-appMain'] : ['spawn-guestEntry', 'guestEntry-appMain'];
+function stack(summary: CellSummary, firstPhase: number): Segment[] {
+  const spans = summary.spans.filter(({ from }) => PHASES.indexOf(from) >= firstPhase);
   let endMs = 0;
-  return summary.spans.flatMap(({ span, medianNs }): Segment[] => {
+  return finestChain(spans).flatMap(({ span, medianNs }): Segment[] => {
     const colour = COLOURS[span];
-    if (colour === undefined || left.includes(span)) return [];
+    if (colour === undefined) return [];
     const beginMs = endMs;
     // A marker may arrive after the phase that follows it: such a span has no width.
     endMs += Math.max(0, medianNs) / 1e6;

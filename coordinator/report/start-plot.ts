@@ -1,50 +1,34 @@
 import * as Plot from '@observablehq/plot';
 import { formatMs } from '../analysis/format-ms.ts';
-import type { StartPoint, StartSummary, TrialStart } from '../analysis/run-summary.ts';
-import { pointLegend, pointLook } from './point-legend.ts';
+import type { StartSummary, TrialStart } from '../analysis/run-summary.ts';
 import { html } from './markup.ts';
 import type { Markup } from './markup.ts';
 import { plotSvg } from './plot-svg.ts';
-
-/** More devices than this are not told apart by colour. */
-const DEVICES_TOLD_APART = 6;
+import { POSITION_AXIS } from './position-axis.ts';
+import { syncMap } from './sync-map.ts';
 
 /** More marks than this make the page heavy; beyond, the worst of neighbouring trials is shown. */
 const MARKS_MAX = 1500;
 
 const AXIS = { labelArrow: 'none', grid: true } as const;
 const SIZE = { width: 500, height: 280, marginLeft: 56, marginBottom: 42, marginTop: 28 } as const;
-const POSITION_AXIS = {
-  label: 'position of the trial in the plan',
-  labelAnchor: 'center',
-  labelArrow: 'none',
-  tickFormat: (position: number) => (Number.isInteger(position) ? String(position) : ''),
-  ticks: 6,
-} as const;
-
 /** The start of every trial: its spread with its bound, and every device's lateness. */
-export function startPlots(start: StartSummary): Markup | undefined {
+export function startPlots(start: StartSummary): Markup {
   const spreads = worstOf(start.trials.filter(hasPosition), ({ spreadNs }) => spreadNs);
-  const points = worstOf(start.points.filter(hasPosition), ({ latenessNs }) => latenessNs);
-  if (points.length === 0) return undefined;
-  return html`<div class="multiples">
-    ${
-      spreads.length === 0
-        ? undefined
-        : html`<figure>
-            <h3>Spread of the starts of each trial</h3>
-            ${spreadPlot(spreads)}
-            <figcaption>
-              Point: latest minus earliest start in fleet time. Line: plus and minus the sum of the
-              two largest clock bounds of the trial; the true spread lies within.
-            </figcaption>
-          </figure>`
-    }
-    <figure>
-      <h3>Lateness of each start</h3>
-      ${latenessPlot(points)}
-    </figure>
-  </div>`;
+  return html`${
+    spreads.length === 0
+      ? undefined
+      : html`<figure>
+          <h3>Spread of the starts of each ${start.waves > 1 ? 'wave' : 'trial'}</h3>
+          ${spreadPlot(spreads)}
+          <figcaption>
+            Point: latest minus earliest start in fleet
+            time${start.waves > 1 ? ', a point for each wave of a trial' : ''}. Line: plus and minus
+            the sum of the two largest clock bounds; the true spread lies within.
+          </figcaption>
+        </figure>`
+  }
+  ${syncMap(start.points.filter(hasPosition))}`;
 }
 
 type Placed<T> = T & { readonly position: number };
@@ -91,40 +75,4 @@ function spreadPlot(trials: readonly Placed<TrialStart>[]): Markup {
     ariaLabel: 'Start spread of each trial with its clock bound, ms, by position in the plan',
     ariaDescription: `${trials.length} trials; largest spread ${formatMs(worst)} ms`,
   });
-}
-
-function latenessPlot(points: readonly Placed<StartPoint>[]): Markup {
-  const deviceIds = [...new Set(points.map(({ deviceId }) => deviceId))].toSorted();
-  const isToldApart = deviceIds.length <= DEVICES_TOLD_APART;
-  const lookOf = (deviceId: string) => pointLook(isToldApart ? deviceIds.indexOf(deviceId) : 0);
-  const worst = Math.max(...points.map(({ latenessNs }) => latenessNs));
-  const shown = points.map(({ position, deviceId, latenessNs }) => ({
-    position,
-    latenessMs: latenessNs / 1e6,
-    ...lookOf(deviceId),
-  }));
-  const svg = plotSvg({
-    ...SIZE,
-    x: POSITION_AXIS,
-    y: { ...AXIS, label: 'lateness, ms', zero: true, nice: true, ticks: 5 },
-    color: { type: 'identity' },
-    symbol: { type: 'identity' },
-    marks: [
-      Plot.ruleY([0]),
-      Plot.dot(shown, {
-        x: 'position',
-        y: 'latenessMs',
-        stroke: 'colour',
-        symbol: 'symbol',
-        r: 3,
-      }),
-    ],
-    ariaLabel: 'Lateness of each start, ms, by position in the plan',
-    ariaDescription:
-      `${points.length} starts on ${deviceIds.length} devices; ` +
-      `largest lateness ${formatMs(worst)} ms`,
-  });
-  if (!isToldApart) return svg;
-  const legend = deviceIds.map((name) => ({ name, look: lookOf(name) }));
-  return html`${svg}${pointLegend(legend)}`;
 }

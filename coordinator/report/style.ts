@@ -10,7 +10,7 @@ export const STYLE = `
   --link: #0550ae; --bad: #b42318; --warn-edge: #9a6700; --warn-fill: #fff8e1;
   --s1: #0067a5; --s2: #b85000; --s3: #00735c; --s4: #9a3d84; --s5: #5b5f66; --s6: #7a6200;
   --p1: #6e7781; --p2: #9a3d84; --p3: #d183bd; --p4: #0067a5; --p5: #00876c; --p6: #c96a12;
-  --p7: #8f7a00;
+  --p7: #8f7a00; --p8: #2b3036; --p9: #1f3a63;
 }
 @media (prefers-color-scheme: dark) {
   :root {
@@ -18,7 +18,7 @@ export const STYLE = `
     --link: #79b8ff; --bad: #ff8f85; --warn-edge: #d4a72c; --warn-fill: #2b2613;
     --s1: #5ab4f0; --s2: #f0a15c; --s3: #43cba6; --s4: #e596d0; --s5: #b4bac2; --s6: #d8c04a;
     --p1: #8f99a4; --p2: #c583b4; --p3: #f0c3e3; --p4: #5ab4f0; --p5: #43cba6; --p6: #f0a15c;
-    --p7: #d8c04a;
+    --p7: #d8c04a; --p8: #dde2e8; --p9: #6f83c4;
   }
 }
 @media print {
@@ -28,7 +28,7 @@ export const STYLE = `
     --link: #000000; --bad: #8b0000; --warn-edge: #9a6700; --warn-fill: #ffffff;
     --s1: #0067a5; --s2: #b85000; --s3: #00735c; --s4: #9a3d84; --s5: #5b5f66; --s6: #7a6200;
     --p1: #6e7781; --p2: #9a3d84; --p3: #d183bd; --p4: #0067a5; --p5: #00876c; --p6: #c96a12;
-    --p7: #8f7a00;
+    --p7: #8f7a00; --p8: #2b3036; --p9: #1f3a63;
   }
 }
 * { box-sizing: border-box; }
@@ -90,6 +90,8 @@ figure { margin: 1rem 0; max-width: 100%; break-inside: avoid; }
 figure svg { display: block; max-width: 100%; height: auto; color: var(--text);
   --plot-background: var(--page); font-family: inherit; }
 figure h3 { margin-top: 0; }
+figure.wide { overflow-x: auto; }
+figure.wide > svg { min-width: 40rem; }
 .legend { display: flex; flex-wrap: wrap; gap: 0.25rem 1.25rem; list-style: none; padding: 0;
   margin: 0.5rem 0; font-size: 0.9rem; max-width: none; }
 .legend li { display: flex; align-items: center; gap: 0.45rem; }

@@ -1,7 +1,7 @@
 import { styleText } from 'node:util';
 import { formatMs } from '../analysis/format-ms.ts';
 import { orderClauses } from '../analysis/order-statement.ts';
-import type { CellSummary, Note, RunSummary } from '../analysis/run-summary.ts';
+import type { BarrierSummary, CellSummary, Note, RunSummary } from '../analysis/run-summary.ts';
 import { printable } from './printable.ts';
 
 /** How a table is drawn. */
@@ -22,6 +22,14 @@ interface Column {
 }
 
 type Paint = (style: 'bold' | 'dim' | 'red' | 'yellow', text: string) => string;
+
+/** Short titles of the column of medians. */
+const MEDIAN_TITLES: Readonly<Record<RunSummary['metric'], string>> = {
+  'cold-start': 'median',
+  makespan: 'makespan',
+  'warm-call': 'call',
+  lateness: 'lateness',
+};
 
 const GAP = '  ';
 const ABSENT = '-';
@@ -62,12 +70,12 @@ function columnsOf(summary: RunSummary): Column[] {
       return latency === undefined ? ABSENT : formatMs(pick(latency));
     };
   const right = { align: 'right', dispensable: 0 } as const;
-  const isBurst = summary.metric === 'makespan';
+  const hasBatches = summary.cells.some(({ cell }) => cell.instances > 1);
   const atOnce = (cell: CellSummary): string => String(cell.cell.instances);
   return [
     { title: 'sandbox', align: 'left', dispensable: 0, text: ({ cell }) => cell.sandbox },
     { title: 'function', align: 'left', dispensable: 0, text: ({ cell }) => cell.function },
-    ...(isBurst ? [{ ...right, title: 'at once', text: atOnce }] : []),
+    ...(hasBatches ? [{ ...right, title: 'at once', text: atOnce }] : []),
     { ...right, title: 'attempts', dispensable: 5, text: ({ attempts }) => String(attempts) },
     {
       ...right,
@@ -86,7 +94,7 @@ function columnsOf(summary: RunSummary): Column[] {
     { ...right, title: 'n', dispensable: 1, text: ({ units }) => String(units.length) },
     {
       ...right,
-      title: isBurst ? 'makespan' : 'median',
+      title: MEDIAN_TITLES[summary.metric],
       text: ms(({ medianNs }) => medianNs),
     },
     { ...right, title: '95 % interval', text: intervalText },
@@ -154,15 +162,16 @@ function aligned(text: string, { align, width }: SizedColumn): string {
 
 function startLines({ start }: RunSummary): string[] {
   const lines: string[] = [];
-  const { spread, pairBoundNs, lateness } = start;
+  const { spread, pairBoundNs, lateness, waves, barriers } = start;
   if (spread !== undefined && pairBoundNs !== undefined) {
     lines.push(
       `Start spread: median ${formatMs(spread.medianNs)}, p95 ${formatMs(spread.p95Ns)}, ` +
         `max ${formatMs(spread.maxNs)} ms ± ${formatMs(pairBoundNs)} ms clock bound ` +
-        `(${spread.n} trials on 2 devices or more).`,
+        `(${spread.n} ${waves > 1 ? 'waves' : 'trials'} on 2 devices or more).`,
     );
   } else {
-    lines.push('Start spread: unknown, no trial has two synchronised starts.');
+    const unit = waves > 1 ? 'wave' : 'trial';
+    lines.push(`Start spread: unknown, no ${unit} has two synchronised starts.`);
   }
   if (lateness !== undefined) {
     lines.push(
@@ -170,7 +179,24 @@ function startLines({ start }: RunSummary): string[] {
         `max ${formatMs(lateness.maxNs)} ms (${lateness.n} starts).`,
     );
   }
+  if (waves > 1) {
+    lines.push(`In ${waves} waves, each simultaneous in itself; the spread is within a wave.`);
+  }
+  if (barriers.length > 0) lines.push(`${barriers.map(barrierText).join('; ')}.`);
   return lines;
+}
+
+function barrierText({ name, spread, boundNs, lateness }: BarrierSummary): string {
+  const apart =
+    spread === undefined || boundNs === undefined
+      ? 'spread unknown'
+      : `spread median ${formatMs(spread.medianNs)}, p95 ${formatMs(spread.p95Ns)}, max ` +
+        `${formatMs(spread.maxNs)} ms ± ${formatMs(boundNs)} ms`;
+  const late =
+    lateness === undefined
+      ? ''
+      : `, lateness p95 ${formatMs(lateness.p95Ns)}, max ${formatMs(lateness.maxNs)} ms`;
+  return `Barrier ${name}: ${apart}${late}`;
 }
 
 function noteLines(note: Note, width: number, paint: Paint): string[] {

@@ -1,9 +1,16 @@
 import { createHash } from 'node:crypto';
 import type { Device } from '../../schemas/device.ts';
 import { Experiment } from '../../schemas/experiment.ts';
+import type { ProcedureKind } from '../../schemas/experiment.ts';
 import type { Plan, PlannedTrial } from '../../schemas/plan.ts';
 import { PROTOCOL_VERSION } from '../../schemas/protocol.ts';
-import type { Cell, Instance, InvalidMark, TrialResult } from '../../schemas/result.ts';
+import type {
+  BarrierRecord,
+  Cell,
+  Instance,
+  InvalidMark,
+  TrialResult,
+} from '../../schemas/result.ts';
 import type { Run, RunState } from '../../schemas/run.ts';
 import type { SandboxName } from '../../schemas/sandbox.ts';
 
@@ -12,11 +19,17 @@ export interface RunFixtureOptions {
   readonly seed?: number;
   readonly sandboxes?: readonly SandboxName[];
   readonly functions?: readonly string[];
-  /** More than [1] makes it a burst. */
+  /** Default: a burst if it has more than one instance, else a cold-start. */
+  readonly kind?: ProcedureKind;
+  /** More than [1] makes it a burst, unless the kind is given. */
   readonly instances?: readonly number[];
   readonly repetitions?: number;
   /** How many agents each host has. */
   readonly agentsPerHost?: readonly number[];
+  /** Parts that the devices are divided into. */
+  readonly waves?: number;
+  /** How many devices, from the last, measured without real-time scheduling. Default: 0. */
+  readonly ordinary?: number;
   /** 0 to 1, of results. */
   readonly failureRate?: number;
   readonly invalidRate?: number;
@@ -50,7 +63,9 @@ export function makeRun(options: RunFixtureOptions = {}): RunFixture {
   const experiment = Experiment.parse({
     experiment: 'fixture',
     question: 'How long does a cold start take in each sandbox, and how sure is that?',
-    procedure: { kind: instances.some((count) => count > 1) ? 'burst' : 'cold-start' },
+    procedure: {
+      kind: options.kind ?? (instances.some((count) => count > 1) ? 'burst' : 'cold-start'),
+    },
     factors: {
       sandbox: options.sandboxes ?? ['process', 'runc', 'gvisor', 'microvm'],
       function: options.functions ?? ['hello-go', 'hello-node'],
@@ -58,12 +73,17 @@ export function makeRun(options: RunFixtureOptions = {}): RunFixture {
     },
     repetitions: options.repetitions ?? 10,
     order: options.order ?? 'randomised-blocks',
+    waves: options.waves ?? 1,
   });
   const devices = makeDevices(options.agentsPerHost ?? [3]);
   const plan = makePlan(experiment, random, options.skipped);
   const done = plan.trials.slice(0, options.trialsDone ?? plan.trials.length);
   const results = done.flatMap((trial) =>
-    devices.map((device) => makeResult({ trial, device, random, options })),
+    devices.map((device, index) => {
+      const isOrdinary = index >= devices.length - (options.ordinary ?? 0);
+      const wave = Math.floor((index * (options.waves ?? 1)) / devices.length);
+      return makeResult({ trial, device, random, options, isOrdinary, wave });
+    }),
   );
   const startedAtUtcMs = Date.UTC(2026, 10, 23, 9);
   const run: Run = {
@@ -219,19 +239,39 @@ interface ResultSources {
   readonly device: Device;
   readonly random: () => number;
   readonly options: RunFixtureOptions;
+  readonly isOrdinary: boolean;
+  readonly wave: number;
 }
 
-function makeResult({ trial, device, random, options }: ResultSources): TrialResult {
+/** How long after the wave before it a wave starts. */
+const WAVE_DELAY_NS = 500_000_000n;
+
+function makeResult({
+  trial,
+  device,
+  random,
+  options,
+  isOrdinary,
+  wave,
+}: ResultSources): TrialResult {
   const { cell, trialId, position } = trial;
   const { deviceId, facts } = device.presence;
   const host = Number(facts.bootId.replace('boot-', ''));
   // Each host has a clock of its own; fleet time is host 1's.
   const offsetNs = BigInt(host - 1) * 7_000_000_000_000n;
-  const targetMonoNs = 1_000_000_000_000n + BigInt(position) * 2_000_000_000n - offsetNs;
-  const latenessNs = BigInt(Math.floor(20_000 + 60_000 * random() ** 3));
+  const targetMonoNs =
+    1_000_000_000_000n +
+    BigInt(position) * 2_000_000_000n -
+    offsetNs +
+    BigInt(wave) * WAVE_DELAY_NS;
+  const latenessNs = BigInt(Math.floor(20_000 + 60_000 * random() ** 3)) * (isOrdinary ? 10n : 1n);
   const isFailed = random() < (options.failureRate ?? 0);
-  const instances = Array.from({ length: cell.instances }, (_, index) =>
-    makeInstance({ cell, index, random, requestNs: targetMonoNs + latenessNs, host }),
+  const barriers =
+    options.kind === 'warm-call' ? [readyBarrier(cell, targetMonoNs, latenessNs)] : [];
+  const goOnNs = barriers[0]?.actualMonoNs;
+  const count = options.kind === 'no-op' ? 0 : cell.instances;
+  const instances = Array.from({ length: count }, (_, index) =>
+    makeInstance({ cell, index, random, requestNs: targetMonoNs + latenessNs, host, goOnNs }),
   );
   const broken = isFailed ? instances.map(breakInstance) : instances;
   const invalid: InvalidMark[] =
@@ -257,17 +297,19 @@ function makeResult({ trial, device, random, options }: ResultSources): TrialRes
       probes: 16,
       roundTripMinNs: 110_000n,
       bracketed: true,
+      driftPpb: 1500 * host,
     },
     start: {
       targetFleetNs: targetMonoNs + offsetNs,
       targetMonoNs,
       actualMonoNs: targetMonoNs + latenessNs,
       latenessNs,
-      schedulingClass: 'SCHED_FIFO 10',
-      wave: 0,
+      schedulingClass: isOrdinary ? 'SCHED_OTHER 0' : 'SCHED_FIFO 10',
+      ...(isOrdinary ? { schedulingReason: 'no real-time scheduling: not permitted' } : {}),
+      wave,
       startedAtUtcNs: 1_795_424_400_000_000_000n + BigInt(position) * 2_000_000_000n,
     },
-    barriers: [],
+    barriers,
     instances: broken,
     functionDigest: digestOf(cell.function),
     sandboxDetails:
@@ -281,15 +323,29 @@ interface InstanceSources {
   readonly random: () => number;
   readonly requestNs: bigint;
   readonly host: number;
+  /** When it went on from the barrier before the call. Undefined if there is none. */
+  readonly goOnNs: bigint | undefined;
 }
 
-function makeInstance({ cell, index, random, requestNs, host }: InstanceSources): Instance {
+/** All devices go on at one instant, long after the slowest sandbox is ready. */
+function readyBarrier(cell: Cell, startNs: bigint, latenessNs: bigint): BarrierRecord {
+  const targetMonoNs = startNs + BigInt(500 + 8 * TYPICAL_MS[cell.sandbox]) * 1_000_000n;
+  return {
+    name: 'ready',
+    arrivedMonoNs: targetMonoNs - 30_000_000n,
+    targetMonoNs,
+    actualMonoNs: targetMonoNs + latenessNs / 4n,
+  };
+}
+
+function makeInstance({ cell, index, random, requestNs, host, goOnNs }: InstanceSources): Instance {
   const factor = cell.function === 'hello-node' ? 1.15 : 1;
   const crowd = 1 + 0.25 * (cell.instances - 1);
   const extraMs = cell.function === 'hello-node' ? 45 : 0;
   const skew = 1 + 0.25 * -Math.log(1 - 0.999 * random());
   const totalMs = (TYPICAL_MS[cell.sandbox] * factor * skew + extraMs) * crowd * (1 + 0.1 * host);
   const at = (share: number): bigint => requestNs + BigInt(Math.floor(totalMs * share * 1e6));
+  const waitNs = goOnNs === undefined ? 0n : goOnNs - at(0.91);
   return {
     index,
     address: `10.77.${index + 1}.2`,
@@ -299,13 +355,15 @@ function makeInstance({ cell, index, random, requestNs, host }: InstanceSources)
     phases: {
       request: requestNs,
       spawn: at(0.04),
+      gateOpen: at(0.05),
       ...(cell.sandbox === 'microvm' ? { guestEntry: at(0.6) } : {}),
       appMain: at(0.75),
       ready: at(0.9),
-      firstByte: at(1),
-      lastByte: at(1) + 21_000n,
-      teardownBegin: at(1) + 5_000_000n,
-      teardownEnd: at(1) + 25_000_000n,
+      call: at(0.91) + waitNs,
+      firstByte: at(1) + waitNs,
+      lastByte: at(1) + waitNs + 21_000n,
+      teardownBegin: at(1) + waitNs + 5_000_000n,
+      teardownEnd: at(1) + waitNs + 25_000_000n,
     },
     usage: { memoryBytes: 8_400_000, memoryPeakBytes: 9_100_000, cpuNs: at(0.5) - requestNs },
   };

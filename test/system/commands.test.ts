@@ -25,58 +25,61 @@ async function experiment(home: TestHome, change: Record<string, string> = {}): 
   return path;
 }
 
-test.serial('server, coordinator, agent and tools work apart, each with its credential', async (t) => {
-  if (!(await hasFunctions())) {
-    t.log('skipped: the functions are not built on this machine');
-    t.pass();
-    return;
-  }
-  const site = await TestHome.create(t);
-  const home = await TestHome.create(t);
-  const server = site.start('server', '--port', '0');
-  await server.shows('ready; end it');
-  const url = /nats:\S+/.exec(server.stderr())?.[0] ?? '';
-  const credential = (role: string): string => join(site.folder, 'credentials', `${role}.creds`);
-  const coordinator = home.start(
-    ...['coordinator', '--server', url, '--creds', credential('coordinator')],
-    ...['--timekeeper-creds', credential('timekeeper')],
-  );
-  await coordinator.shows('ready; end it');
-
-  const deviceCredential = join(site.folder, 'pi-1.creds');
-  const added = await site.run('devices', 'add', 'pi-1', '--out', deviceCredential);
-  t.is(added.stdout.trim(), deviceCredential);
-  const agent = home.start(
-    ...['agent', '--server', url, '--creds', deviceCredential],
-    ...['--data', join(home.folder, 'agents/pi-1'), '--label', 'room=lab'],
-  );
-  const tools = ['--server', url, '--creds', credential('researcher')];
-  for (;;) {
-    const { stdout, stderr } = await home.run('devices', ...tools);
-    if (/pi-1\s+idle/.test(stdout)) {
-      t.regex(stdout, /process/);
-      break;
+test.serial(
+  'server, coordinator, agent and tools work apart, each with its credential',
+  async (t) => {
+    if (!(await hasFunctions())) {
+      t.log('skipped: the functions are not built on this machine');
+      t.pass();
+      return;
     }
-    if (agent.child.exitCode !== null) t.fail(agent.stderr() + stderr);
-  }
+    const site = await TestHome.create(t);
+    const home = await TestHome.create(t);
+    const server = site.start('server', '--port', '0');
+    await server.shows('ready; end it');
+    const url = /nats:\S+/.exec(server.stderr())?.[0] ?? '';
+    const credential = (role: string): string => join(site.folder, 'credentials', `${role}.creds`);
+    const coordinator = home.start(
+      ...['coordinator', '--server', url, '--creds', credential('coordinator')],
+      ...['--timekeeper-creds', credential('timekeeper')],
+    );
+    await coordinator.shows('ready; end it');
 
-  const path = await experiment(home, { devices: '{ labels: { room: lab } }' });
-  const planned = await home.run('plan', path, ...tools);
-  t.is(planned.code, 0, planned.stderr);
-  t.is(planned.stdout.trim().split('\n').length, 4);
-  const done = await home.run('run', path, ...tools);
-  t.is(done.code, 0, done.stderr);
-  t.regex(done.stdout, /3 of 3 trials done/);
-  const wrongRole = await home.run('devices', '--server', url, '--creds', deviceCredential);
-  t.is(wrongRole.code, 4);
+    const deviceCredential = join(site.folder, 'pi-1.creds');
+    const added = await site.run('devices', 'add', 'pi-1', '--out', deviceCredential);
+    t.is(added.stdout.trim(), deviceCredential);
+    const agent = home.start(
+      ...['agent', '--server', url, '--creds', deviceCredential],
+      ...['--data', join(home.folder, 'agents/pi-1'), '--label', 'room=lab'],
+    );
+    const tools = ['--server', url, '--creds', credential('researcher')];
+    for (;;) {
+      const { stdout, stderr } = await home.run('devices', ...tools);
+      if (/pi-1\s+idle/.test(stdout)) {
+        t.regex(stdout, /process/);
+        break;
+      }
+      if (agent.child.exitCode !== null) t.fail(agent.stderr() + stderr);
+    }
 
-  agent.child.kill('SIGTERM');
-  t.is((await agent.ended).code, 0);
-  coordinator.child.kill('SIGTERM');
-  t.is((await coordinator.ended).code, 0);
-  server.child.kill('SIGTERM');
-  t.is((await server.ended).code, 0);
-});
+    const path = await experiment(home, { devices: '{ labels: { room: lab } }' });
+    const planned = await home.run('plan', path, ...tools);
+    t.is(planned.code, 0, planned.stderr);
+    t.is(planned.stdout.trim().split('\n').length, 4);
+    const done = await home.run('run', path, ...tools);
+    t.is(done.code, 0, done.stderr);
+    t.regex(done.stdout, /3 of 3 trials done/);
+    const wrongRole = await home.run('devices', '--server', url, '--creds', deviceCredential);
+    t.is(wrongRole.code, 4);
+
+    agent.child.kill('SIGTERM');
+    t.is((await agent.ended).code, 0);
+    coordinator.child.kill('SIGTERM');
+    t.is((await coordinator.ended).code, 0);
+    server.child.kill('SIGTERM');
+    t.is((await server.ended).code, 0);
+  },
+);
 
 test.serial('what can not be run is refused at once, with a code and a hint', async (t) => {
   if (!(await hasFunctions())) {

@@ -1,11 +1,21 @@
 import { InvalidArgumentError } from 'commander';
 import type { Command } from 'commander';
+import { SandboxName } from '../../../schemas/sandbox.ts';
 
 /** Options that every command of a client has. */
 export function withClientOptions(command: Command): Command {
   return command
     .option('--server <url>', 'NATS server of the coordinator')
     .option('--creds <file>', 'credential of a researcher, together with --server');
+}
+
+/** Checks a list of kinds of sandbox, and returns it as it is. */
+export function sandboxNames(text: string): string {
+  for (const name of text.split(',')) {
+    if (SandboxName.safeParse(name).success) continue;
+    throw new InvalidArgumentError(`'${name}' is none of ${SandboxName.options.join(', ')}.`);
+  }
+  return text;
 }
 
 /** Reads a whole number within limits. */

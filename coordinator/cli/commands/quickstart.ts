@@ -9,6 +9,7 @@ import { awaitAgents, stackLogger } from './up.ts';
 /** What `lockstep quickstart` takes. */
 export interface QuickstartOptions {
   readonly agents: number;
+  readonly sandboxes?: string;
   readonly repetitions?: number;
   readonly experiment: string;
 }
@@ -21,6 +22,7 @@ export function quickstart(options: QuickstartOptions): Work {
     const stack = await startStack({
       home: session.home,
       agents: options.agents,
+      ...(options.sandboxes === undefined ? {} : { sandboxes: options.sandboxes }),
       host: '127.0.0.1',
       port: 0,
       logger: stackLogger(session),

@@ -14,6 +14,8 @@ import type { Stack, StackOptions } from '../stack.ts';
 /** What `lockstep up` takes. */
 export interface UpOptions {
   readonly agents: number;
+  /** Kinds of sandbox that the agents offer, separated by commas. Absent: all that work. */
+  readonly sandboxes?: string;
   readonly host: string;
   readonly port: number;
 }
@@ -28,6 +30,9 @@ export interface CoordinatorOptions {
 
 /** Longest wait for agents to find out what they can run, ms. */
 const AGENTS_TIMEOUT_MS = 400_000;
+
+/** An agent that ended this often in a row will not get ready by being started again. */
+const ENDS_MAX = 3;
 
 /** Starts server, timekeeper, coordinator and local agents, until Ctrl-C. */
 export function up(options: UpOptions): Work {
@@ -47,7 +52,7 @@ export function coordinator(options: CoordinatorOptions): Work {
 }
 
 /** Starts the server of this data folder alone, until Ctrl-C; a coordinator elsewhere uses it. */
-export function server(options: Omit<UpOptions, 'agents'>): Work {
+export function server(options: Omit<UpOptions, 'agents' | 'sandboxes'>): Work {
   return async (session) => {
     const { home, output, signal } = session;
     const unlock = await lockHome(home.folder);
@@ -102,6 +107,14 @@ export async function awaitAgents(stack: Stack, session: Session): Promise<void>
       });
     }
     for (const deviceId of waiting) {
+      const trouble = stack.troubleOf(deviceId);
+      if (trouble !== undefined && trouble.ends >= ENDS_MAX) {
+        throw new LockstepError(
+          'DEVICE_LOST',
+          `the agent ${deviceId} ended ${trouble.ends} times in a row: ${trouble.reason}`,
+          { hint: `Mend that first. Its log is in ${session.home.folder}/logs.` },
+        );
+      }
       if (!stack.coordinator.isIdle(deviceId)) continue;
       waiting.delete(deviceId);
       output.say(`  ${deviceId} is ready`);

@@ -3,7 +3,8 @@ import { formatMs } from '../../../coordinator/analysis/format-ms.ts';
 
 const WRITTEN: readonly (readonly [number, string])[] = [
   [0, '0.00'],
-  [1234, '0.001'],
+  [1234, '0.0012'],
+  [12_345, '0.012'],
   [1_234_567, '1.23'],
   [12_345_678, '12.3'],
   [123_456_789, '123.5'],

@@ -100,3 +100,66 @@ test('measure gives a failed result no latency, and counts its failed sandboxes'
   t.is(measures.instancesFailed, 1);
   t.is(measures.spansNs.size, 0);
 });
+
+test('measure splits at the gate and at the call, and keeps the wholes', (t) => {
+  const { spansNs } = measure(
+    resultWith([
+      {
+        request: 0n,
+        spawn: 10n,
+        gateOpen: 12n,
+        appMain: 50n,
+        ready: 60n,
+        call: 65n,
+        firstByte: 90n,
+      },
+    ]),
+    'cold-start',
+  );
+  t.deepEqual(Object.fromEntries(spansNs), {
+    'request-spawn': 10,
+    'spawn-gateOpen': 2,
+    'gateOpen-appMain': 38,
+    'spawn-appMain': 40,
+    'appMain-ready': 10,
+    'ready-call': 5,
+    'ready-firstByte': 30,
+    'call-firstByte': 25,
+  });
+});
+
+test('measure takes a warm call from its first call to its last last byte', (t) => {
+  const { latencyNs } = measure(
+    resultWith([
+      { request: 0n, call: 520n, firstByte: 600n, lastByte: 640n },
+      { request: 0n, call: 500n, firstByte: 590n, lastByte: 610n },
+    ]),
+    'warm-call',
+  );
+  t.is(latencyNs, 140);
+});
+
+test('measure gives a warm call no latency unless every sandbox was called and answered', (t) => {
+  const answered = { call: 1n, firstByte: 5n, lastByte: 6n };
+  for (const other of [
+    { call: 1n, firstByte: 5n },
+    { request: 0n, lastByte: 6n },
+  ]) {
+    t.is(measure(resultWith([answered, other]), 'warm-call').latencyNs, undefined);
+  }
+  const whole = resultWith([answered, answered]);
+  t.is(measure(whole, 'warm-call').latencyNs, 5);
+  const part = { ...whole, instances: whole.instances.slice(1) };
+  t.is(measure(part, 'warm-call').latencyNs, undefined);
+});
+
+test('measure takes the lateness of the start for a no-op, also if it was early', (t) => {
+  const { results } = makeRun({ kind: 'no-op', repetitions: 1 });
+  const [result] = results;
+  t.is(result?.instances.length, 0);
+  const early = { ...result!, start: { ...result!.start!, latenessNs: -250n } };
+  t.is(measure(early, 'no-op').latencyNs, -250);
+  const unstarted: TrialResult = { ...result! };
+  delete unstarted.start;
+  t.is(measure(unstarted, 'no-op').latencyNs, undefined);
+});

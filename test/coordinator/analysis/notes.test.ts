@@ -1,6 +1,7 @@
 import test from 'ava';
 import type { NoteCode } from '../../../coordinator/analysis/run-summary.ts';
 import { summarise } from '../../../coordinator/analysis/summary.ts';
+import { INVALID_CODES } from '../../../schemas/result.ts';
 import type { TrialResult } from '../../../schemas/result.ts';
 import { makeRun } from '../../support/run-fixture.ts';
 import type { RunFixture, RunFixtureOptions } from '../../support/run-fixture.ts';
@@ -111,4 +112,34 @@ test('notes tell a latency that rises while the run goes on', (t) => {
     BigInt(10_000_000 + position * 10_000),
   );
   t.true(codesOf(rising).includes('drift'));
+});
+
+test('notes send a reader from an unknown spread to a mark that exists', (t) => {
+  const fixture = makeRun({ ...ONE_HOST_EACH, agentsPerHost: [1, 1], repetitions: 1 });
+  const [first, ...rest] = fixture.results;
+  const other = { ...first!, clock: { ...first!.clock!, fleetTime: 'another' } };
+  const { notes } = summarise(fixture.run, fixture.plan, [other, ...rest]);
+  const note = notes.find(({ code }) => code === 'spread-unknown');
+  t.regex(note?.message ?? '', /^The spread of 1 common start is unknown/);
+  t.true(Object.keys(INVALID_CODES).some((code) => note?.remedy.includes(`marked ${code}:`)));
+});
+
+test('notes tell a no-op that came later and later, not slower', (t) => {
+  const fixture = makeRun({ ...ONE_HOST_EACH, sandboxes: ['process'], kind: 'no-op' });
+  const results = fixture.results.map((result, position): TrialResult => {
+    const start = { ...result.start!, latenessNs: BigInt(1000 + 10 * position) };
+    return { ...result, start };
+  });
+  const { notes } = summarise(fixture.run, fixture.plan, results);
+  t.regex(notes.find(({ code }) => code === 'drift')?.message ?? '', /became later/);
+});
+
+test('notes count an unknown spread by wave, and miss none where a wave is one device', (t) => {
+  const inWaves = { ...ONE_HOST_EACH, sandboxes: ['process'], repetitions: 1, waves: 2 } as const;
+  const alone = makeRun({ ...inWaves, agentsPerHost: [1, 1] });
+  t.false(codesOf(alone).includes('spread-unknown'));
+  const pairs = makeRun({ ...inWaves, agentsPerHost: [1, 1, 1, 1] });
+  const [first, ...rest] = pairs.results;
+  const other = { ...first!, clock: { ...first!.clock!, fleetTime: 'another' } };
+  t.true(codesOf({ ...pairs, results: [other, ...rest] }).includes('spread-unknown'));
 });

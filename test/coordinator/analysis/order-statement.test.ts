@@ -81,3 +81,23 @@ test('orderStatement compares sandboxes within one function and number at once',
   t.is(orderClauses(summary).length, 4);
   t.regex(orderStatement(summary), /; with hello-go and 4 at once, process was fastest/);
 });
+
+test('orderClauses gives a no-op no order, because its cells differ in name only', (t) => {
+  const { run, plan, results } = makeRun({
+    kind: 'no-op',
+    sandboxes: ['process', 'runc'],
+    functions: ['hello-go'],
+  });
+  const clauses = orderClauses(summarise(run, plan, results));
+  t.is(clauses.length, 2);
+  t.regex(
+    clauses[0] ?? '',
+    /^Nothing but the start was done; in process\/hello-go\/1 it came late/,
+  );
+  t.notRegex(clauses.join(), /fastest/);
+});
+
+test('orderClauses says that the time of a warm call is that of the call', (t) => {
+  const { run, plan, results } = makeRun({ kind: 'warm-call', sandboxes: ['process'] });
+  t.regex(orderClauses(summarise(run, plan, results))[0] ?? '', /: median call [\d.]+ ms/);
+});

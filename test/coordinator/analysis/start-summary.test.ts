@@ -50,7 +50,8 @@ test('start spread is the range of starts in fleet time, bounded by the two wors
   t.is(start.pairBoundNs, 550);
   t.is(start.boundMaxNs, 300);
   t.is(start.sharedClockSpread, undefined);
-  t.deepEqual(start.clocks[2], { deviceId: 'agent-3', boundMaxNs: 250 });
+  t.is(start.clocks[2]?.deviceId, 'agent-3');
+  t.is(start.clocks[2]?.boundMaxNs, 250);
 });
 
 test('start spread on a shared clock needs no offset, and is told beside', (t) => {
@@ -102,4 +103,50 @@ test('start spread keeps late and failed starts: they happened', (t) => {
     { ...results[1]!, invalid: [{ code: 'late-start', message: '90 ms late' }] },
   ];
   t.is(summarise(run, plan, marked).start.spread?.maxNs, 90_000_000);
+});
+
+test('start spread is within a wave, because waves start one after the other', (t) => {
+  const { run, plan, results } = makeRun({
+    sandboxes: ['process'],
+    functions: ['hello-go'],
+    repetitions: 3,
+    agentsPerHost: [1, 1, 1, 1],
+    waves: 2,
+  });
+  const { start, notes } = summarise(run, plan, results);
+  t.is(start.waves, 2);
+  t.deepEqual(
+    start.trials.map(({ position, wave, devices }) => [position, wave, devices]),
+    [0, 1, 2].flatMap((position) => [0, 1].map((wave) => [position, wave, 2])),
+  );
+  // The waves of the fixture are half a second apart.
+  t.true((start.spread?.maxNs ?? Infinity) < 1_000_000);
+  t.false(notes.some(({ code }) => code === 'spread-unknown'));
+});
+
+test('start spread has no more waves than devices', (t) => {
+  const { run, plan, results } = makeRun({ repetitions: 1, agentsPerHost: [1, 1], waves: 2 });
+  const wished = { ...run, experiment: { ...run.experiment, waves: 20 } };
+  t.is(summarise(wished, plan, results).start.waves, 2);
+});
+
+test('start points tell the lateness in fleet time by the offset that was found in the end', (t) => {
+  const { run, plan, results } = trialOf(
+    [1, 1],
+    [
+      { actualMonoNs: 0n, offsetNs: 0n, boundNs: 90n },
+      { actualMonoNs: 0n, offsetNs: 0n, boundNs: 90n },
+    ],
+  );
+  const [first, second] = results;
+  const start: StartRecord = { ...first!.start!, targetFleetNs: 2n ** 60n, actualMonoNs: 1000n };
+  const known = { ...first!, start, clock: { ...first!.clock!, offsetNs: 2n ** 60n - 970n } };
+  const unknown: TrialResult = { ...second! };
+  delete unknown.clock;
+  const { points } = summarise(run, plan, [known, unknown]).start;
+  t.is(points[0]?.fleetLatenessNs, 30);
+  t.is(points[0]?.boundNs, 90);
+  t.is(points[1]?.fleetLatenessNs, undefined);
+  t.is(points[1]?.boundNs, undefined);
+  t.is(points[1]?.latenessNs, 5);
 });

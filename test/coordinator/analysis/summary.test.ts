@@ -206,3 +206,33 @@ test('summarise of no results has every planned cell, without figures', (t) => {
   t.is(summary.start.boundMaxNs, undefined);
   t.true(summary.notes.some(({ code }) => code === 'no-results'));
 });
+
+test('summarise keeps every start of a no-op, whose latency is the lateness', (t) => {
+  const { run, plan, results } = makeRun({
+    kind: 'no-op',
+    sandboxes: ['process'],
+    functions: ['hello-go'],
+    agentsPerHost: [1],
+  });
+  const { metric, cells, trials, exceptions } = summarise(run, plan, results);
+  t.is(metric, 'lateness');
+  t.is(trials.done, 10);
+  t.is(exceptions.length, 0);
+  t.deepEqual(
+    cells[0]?.units.map(({ valueNs }) => valueNs),
+    results.map(({ start }) => Number(start!.latenessNs)),
+  );
+  t.deepEqual(cells[0]?.spans, []);
+});
+
+test('summarise of a warm call leaves the wait at the barrier out of the latency', (t) => {
+  const { run, plan, results } = makeRun({ kind: 'warm-call', sandboxes: ['process'] });
+  const { metric, cells, start } = summarise(run, plan, results);
+  t.is(metric, 'warm-call');
+  const wait = cells[0]?.spans.find(({ span }) => span === 'ready-call');
+  t.true(cells[0]!.latency!.medianNs < wait!.medianNs);
+  t.deepEqual(
+    start.barriers.map(({ name, passes }) => [name, passes]),
+    [['ready', results.length]],
+  );
+});

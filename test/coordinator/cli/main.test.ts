@@ -97,7 +97,16 @@ test.serial('--help lists the commands on stdout', async (t) => {
   const { exitCode, stdout, stderr } = await lockstep('--help');
   t.is(exitCode, 0);
   t.is(stderr, '');
-  for (const name of ['quickstart', 'up', 'run', 'check', 'results', 'report', 'doctor']) {
+  for (const name of [
+    'quickstart',
+    'up',
+    'run',
+    'check',
+    'clocks',
+    'results',
+    'report',
+    'doctor',
+  ]) {
     t.regex(stdout, new RegExp(`^ {2}${name}\\b`, 'm'));
   }
 });

@@ -182,3 +182,24 @@ test('RunQueue cancels everything when it closes, and starts nothing more', asyn
   t.deepEqual(bench.waitingOrGoing, []);
   for (const runId of ['a', 'b']) t.is((await bench.written(runId)).state, 'cancelled');
 });
+
+test('RunQueue still tells of a run whose end the disk did not take', async (t) => {
+  const data = await mkdtemp(join(tmpdir(), 'run-queue-'));
+  t.teardown(() => rm(data, { recursive: true, force: true }));
+  const queue = new RunQueue(
+    () => Promise.reject(new LockstepError('STORAGE_FULL', 'full')),
+    logger,
+  );
+  const run: Run = { ...fixture.run, runId: 'full', state: 'queued' };
+  const journal = new RunJournal(run, RunFolder.of(data, run.runId), {
+    bus: { publish: () => undefined } as never,
+    append: () => Promise.reject(new LockstepError('STORAGE_FULL', 'full')),
+    logger,
+  });
+  queue.add(journal, fixture.plan);
+  await queue.cancel(run.runId);
+  t.deepEqual(
+    queue.runs.map(({ runId, state, failure }) => ({ runId, state, code: failure?.code })),
+    [{ runId: 'full', state: 'failed', code: 'STORAGE_FULL' }],
+  );
+});

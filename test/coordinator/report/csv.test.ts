@@ -75,6 +75,10 @@ test('renderCsv has a row for a result without a sandbox, with absent fields emp
     'latenessNs',
     'firstByteSinceRequestNs',
     'cpuNs',
+    'wave',
+    'fleetLatenessNs',
+    'bracketed',
+    'driftPpb',
   ]) {
     t.deepEqual(row?.[absent], { text: '', isQuoted: false }, absent);
   }
@@ -112,4 +116,59 @@ test('renderCsv gives the same bytes whatever the order of the results', (t) => 
 test('renderCsv of no results is its header', (t) => {
   const { run, plan } = makeRun();
   t.is(renderCsv(run, plan, []).split('\r\n').length, 2);
+});
+
+/** The columns of the first version, which people read by their place. */
+const FIRST_COLUMNS =
+  'run,trial,repetition,position,cell,sandbox,function,instances,device,host,attempt,reportedBy,' +
+  'outcome,status,failureCode,failureMessage,invalidCodes,latencyNs,latenessNs,schedulingClass,' +
+  'startedAtUtcNs,clockOffsetNs,clockBoundNs,functionDigest,instance,instanceStatus,' +
+  'instanceFailureCode,failedAfter,httpStatus,responseBytes,requestAtMonoNs,spawnSinceRequestNs,' +
+  'guestEntrySinceRequestNs,appMainSinceRequestNs,readySinceRequestNs,firstByteSinceRequestNs,' +
+  'lastByteSinceRequestNs,teardownBeginSinceRequestNs,teardownEndSinceRequestNs,memoryBytes,' +
+  'memoryPeakBytes,cpuNs';
+
+test('renderCsv keeps the place of the columns that it had, and has new ones after them', (t) => {
+  const { run, plan } = makeRun();
+  const header = renderCsv(run, plan, []).trimEnd().replaceAll('"', '');
+  t.true(header.startsWith(`${FIRST_COLUMNS},`));
+  t.is(
+    header.slice(FIRST_COLUMNS.length),
+    ',gateOpenSinceRequestNs,callSinceRequestNs,wave,fleetLatenessNs,bracketed,driftPpb,' +
+      'schedulingReason',
+  );
+});
+
+test('renderCsv tells wave, gate, call, clock and scheduling of each row', (t) => {
+  const { run, plan, results } = makeRun({
+    kind: 'warm-call',
+    repetitions: 1,
+    agentsPerHost: [1, 1],
+    waves: 2,
+    ordinary: 1,
+  });
+  const [first, second] = results;
+  const { phases } = first!.instances[0]!;
+  const rows = parse(renderCsv(run, plan, results));
+  const { start, clock } = second!;
+  t.is(rows[0]?.['gateOpenSinceRequestNs']?.text, String(phases.gateOpen! - phases.request!));
+  t.is(rows[0]?.['callSinceRequestNs']?.text, String(phases.call! - phases.request!));
+  t.is(rows[0]?.['schedulingReason']?.text, '');
+  t.is(rows[0]?.['driftPpb']?.text, '1500');
+  t.is(rows[1]?.['wave']?.text, '1');
+  t.is(rows[1]?.['bracketed']?.text, '1');
+  t.is(
+    rows[1]?.['fleetLatenessNs']?.text,
+    String(start!.actualMonoNs + clock!.offsetNs - start!.targetFleetNs),
+  );
+  t.is(rows[1]?.['schedulingClass']?.text, 'SCHED_OTHER 0');
+  t.regex(rows[1]?.['schedulingReason']?.text ?? '', /not permitted/);
+});
+
+test('renderCsv has a row for each start of a no-op, with its lateness', (t) => {
+  const { run, plan, results } = makeRun({ kind: 'no-op', repetitions: 1 });
+  const rows = parse(renderCsv(run, plan, results));
+  t.is(rows.length, results.length);
+  t.is(rows[0]?.['latencyNs']?.text, String(results[0]!.start!.latenessNs));
+  t.is(rows[0]?.['instance']?.text, '');
 });

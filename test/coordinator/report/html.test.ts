@@ -2,6 +2,7 @@ import test from 'ava';
 import { parseHTML } from 'linkedom';
 import { renderHtml } from '../../../coordinator/report/html.ts';
 import { summarise } from '../../../coordinator/analysis/summary.ts';
+import { INVALID_CODES } from '../../../schemas/result.ts';
 import type { TrialResult } from '../../../schemas/result.ts';
 import { makeRun } from '../../support/run-fixture.ts';
 import type { RunFixture, RunFixtureOptions } from '../../support/run-fixture.ts';
@@ -33,6 +34,14 @@ const SHAPES: Readonly<Record<string, RunFixtureOptions>> = {
   'an interrupted run': { state: 'interrupted', trialsDone: 11 },
   'one repetition on one device': { repetitions: 1, agentsPerHost: [1] },
   'a burst on three hosts': { instances: [1, 6], repetitions: 3, agentsPerHost: [1, 2, 1] },
+  'a warm call': { kind: 'warm-call', repetitions: 3 },
+  'a no-op': { kind: 'no-op', repetitions: 3 },
+  'waves, some devices without real-time scheduling': {
+    agentsPerHost: [2, 2],
+    waves: 2,
+    ordinary: 1,
+    repetitions: 2,
+  },
   'more devices than colours': { agentsPerHost: [4, 4], repetitions: 2, skipped: 'gvisor' },
 };
 
@@ -134,4 +143,73 @@ test('renderHtml says plainly when agents share one host', (t) => {
 
 test('renderHtml gives the same page for the same run', (t) => {
   t.is(pageOf(makeRun({ seed: 5 })).html, pageOf(makeRun({ seed: 5 })).html);
+});
+
+test('renderHtml says of a warm call and of a no-op what their time is', (t) => {
+  const warm = pageOf(makeRun({ kind: 'warm-call', repetitions: 2 })).html;
+  t.true(warm.includes('Warm call: first call of the trial to the last byte'));
+  t.regex(warm, /from the first call to the last byte of the last response/);
+  const noOp = pageOf(makeRun({ kind: 'no-op', repetitions: 2 })).html;
+  t.true(noOp.includes('No-op, which starts no sandbox: lateness of the start'));
+  t.true(noOp.includes('A no-op starts no sandbox, so it has no phases.'));
+  t.false(noOp.includes('Not ready after'));
+});
+
+test('renderHtml draws the distribution of a no-op with starts that came early', (t) => {
+  const fixture = makeRun({ kind: 'no-op', sandboxes: ['process'], functions: ['hello-go'] });
+  const results = fixture.results.map((result): TrialResult => {
+    const start = { ...result.start!, latenessNs: result.start!.latenessNs - 40_000n };
+    return { ...result, start };
+  });
+  const { html, page } = pageOf({ ...fixture, results });
+  t.notRegex(html, /NaN|logarithmic/);
+  const [plot] = all(page, 'svg[aria-label="Distribution of the lateness of the start, hello-go"]');
+  t.regex(plot?.getAttribute('aria-description') ?? '', /process: -0\.\d+ to /);
+});
+
+test('renderHtml draws of a warm call the call only, and has its start in the table', (t) => {
+  const { page } = pageOf(makeRun({ kind: 'warm-call', repetitions: 2 }));
+  const [bars] = all(page, 'svg[aria-label^="Median time of each phase"]');
+  t.regex(bars?.getAttribute('aria-description') ?? '', /call to first byte/);
+  t.notRegex(bars?.getAttribute('aria-description') ?? '', /spawn|ready to call/);
+  const heads = all(page, '[aria-label="Medians of the phases"] thead th');
+  t.true(heads.some(({ textContent }) => textContent === 'ready to call'));
+});
+
+test('renderHtml says that a run had waves, and only then', (t) => {
+  t.regex(
+    pageOf(makeRun({ agentsPerHost: [4], waves: 2, repetitions: 2 })).html,
+    /<strong>2 waves<\/strong>, each simultaneous in\s+itself; the spread is within a wave/,
+  );
+  t.notRegex(pageOf(makeRun({ repetitions: 2 })).html, /\bwaves?\b/);
+});
+
+test('renderHtml shows how devices went on from a barrier, and only if there is one', (t) => {
+  const { page } = pageOf(makeRun({ kind: 'warm-call', repetitions: 2 }));
+  const text = all(page, 'section[aria-labelledby="start"] p')
+    .map(({ textContent }) => textContent)
+    .find((one) => /^\s*Barrier\s+ready:/.test(one));
+  t.regex(text ?? '', /spread of going on: median .*± [\d.]+ ms.* clock bound.*lateness: /s);
+  t.notRegex(pageOf(makeRun({ repetitions: 2 })).html, /Barrier/);
+});
+
+test('renderHtml has class, bounds, age, drift and brackets of each device', (t) => {
+  const fixture = makeRun({ agentsPerHost: [1, 1], ordinary: 1, repetitions: 2 });
+  const { page } = pageOf(fixture);
+  const table = '[aria-label^="Scheduling and clocks"] tbody';
+  const cells = all(page, `${table} th, ${table} td`).map(({ textContent }) => textContent);
+  t.is(cells.length, 16);
+  t.regex(
+    cells.slice(0, 8).join(' | '),
+    /^agent-1 \| SCHED_FIFO 10 \| 0\.1\d+ \| 0\.\d+ \| 40\.0 \| 1\.50 \| 100 % of 16 \| 0\.110$/,
+  );
+  t.is(cells[9], 'SCHED_OTHER 0; no real-time scheduling: not permitted');
+});
+
+test('renderHtml explains each mark that occurs, and no other', (t) => {
+  const { page } = pageOf(makeRun({ invalidRate: 0.5, repetitions: 2 }));
+  const terms = all(page, 'dl[aria-label="What the marks mean"] > *').map(({ textContent }) =>
+    textContent.trim(),
+  );
+  t.deepEqual(terms, ['late-start', INVALID_CODES['late-start']]);
 });

@@ -81,3 +81,31 @@ test('renderTable lets no control character of a device through to the terminal'
   t.true(text.includes('owned'));
   t.notRegex(text, /(?!\n)[\p{Cc}\p{Cf}]/u);
 });
+
+test('renderTable says that a run had waves, and only then', (t) => {
+  const inWaves = renderTable(summaryOf({ agentsPerHost: [4], waves: 2 }), { width: 200 });
+  t.true(inWaves.includes('In 2 waves, each simultaneous in itself; the spread is within a wave.'));
+  t.regex(inWaves, /\(\d+ waves on 2 devices or more\)/);
+  t.notRegex(renderTable(summaryOf()), /wave/);
+});
+
+test('renderTable shows the spread at a barrier in one line, and only if there is one', (t) => {
+  const lines = renderTable(summaryOf({ kind: 'warm-call' }), { width: 200 }).split('\n');
+  t.is(lines.filter((line) => line.includes('Barrier')).length, 1);
+  t.regex(
+    lines.find((line) => line.includes('Barrier')) ?? '',
+    /^Barrier ready: spread median [\d.]+, p95 [\d.]+, max [\d.]+ ms ± [\d.]+ ms, lateness p95 /,
+  );
+  t.notRegex(renderTable(summaryOf()), /Barrier/);
+});
+
+test('renderTable names what a warm call and a no-op measure', (t) => {
+  t.regex(renderTable(summaryOf({ kind: 'warm-call' })), /^sandbox .* n +call +95 % interval/m);
+  t.regex(renderTable(summaryOf({ kind: 'no-op' })), /^sandbox .* n +lateness +95 % interval/m);
+});
+
+test('renderTable tells cells of a warm call apart by how many are called at once', (t) => {
+  const many = renderTable(summaryOf({ kind: 'warm-call', instances: [1, 4], repetitions: 2 }));
+  t.regex(many, /^sandbox +function +at once/m);
+  t.notRegex(renderTable(summaryOf({ kind: 'warm-call' })), /at once/);
+});

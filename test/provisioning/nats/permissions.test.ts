@@ -7,6 +7,8 @@ import { ensureStream, LEDGER, publishDurable, RESULTS } from '../../../bus/stre
 import { Device } from '../../../schemas/device.ts';
 import {
   ARTEFACTS_BUCKET,
+  BARRIER_WILDCARD,
+  barrierSubject,
   BLOBS_BUCKET,
   commandSubject,
   controlSubject,
@@ -67,6 +69,7 @@ const DEVICE_MAY_PUBLISH = [
   presenceSubject('d1'),
   resultSubject('d1'),
   timeSubject('d1'),
+  barrierSubject('d1'),
   `$JS.API.DIRECT.GET.${BLOBS}`,
   `$JS.API.DIRECT.GET.${BLOBS}.$O.${BLOBS_BUCKET}.M.eA==`,
   `$JS.API.DIRECT.GET.${NAMES}.$KV.${ARTEFACTS_BUCKET}.hello-go`,
@@ -76,6 +79,8 @@ const DEVICE_MAY_NOT_PUBLISH = [
   presenceSubject('d2'),
   resultSubject('d2'),
   timeSubject('d2'),
+  barrierSubject('d2'),
+  barrierSubject('*'),
   commandSubject('d1', 'go'),
   commandSubject('d2', 'go'),
   controlSubject('submit'),
@@ -117,8 +122,8 @@ test('a device publishes to its own subjects only', async (t) => {
   t.deepEqual(await refusedPublications(device, DEVICE_MAY_NOT_PUBLISH), DEVICE_MAY_NOT_PUBLISH);
   t.true(device.isConnected);
   const other = await server.connect({ role: 'device', user: 'd2' });
-  const [first, second, third] = DEVICE_MAY_PUBLISH;
-  const ofD1 = [first, second, third].filter((subject) => subject !== undefined);
+  const ofD1 = DEVICE_MAY_PUBLISH.filter((subject) => subject.startsWith('lockstep.'));
+  t.true(ofD1.includes(barrierSubject('d1')));
   t.deepEqual(await refusedPublications(other, ofD1), ofD1);
 });
 
@@ -136,6 +141,8 @@ test('a device listens to its own commands and replies only', async (t) => {
     presenceSubject('d2'),
     resultSubject('d1'),
     timeSubject('*'),
+    barrierSubject('d1'),
+    barrierSubject('*'),
     controlSubject('*'),
     progressSubject('*'),
     '_INBOX.>',
@@ -165,6 +172,26 @@ test('a device answers each request once', async (t) => {
   await device.flush(5000);
   await coordinator.requestRaw(commandSubject('d1', 'go'), Buffer.from('x'), 5000);
   t.deepEqual(await refusedPublications(device, [inbox]), [inbox]);
+});
+
+test('a device asks at its own barrier, and the coordinator answers it alone', async (t) => {
+  const server = await preparedServer(t);
+  const coordinator = await server.connect({ role: 'coordinator', user: 'coordinator' });
+  const listening = await coordinator.respondRaw(BARRIER_WILDCARD, (_bytes, subject) =>
+    Buffer.from(subject),
+  );
+  const answers: string[] = [];
+  for (const user of ['d1', 'd2']) {
+    const device = await server.connect({ role: 'device', user });
+    const bytes = await device.requestRaw(barrierSubject(user), Buffer.from('x'), 5000);
+    answers.push(Buffer.from(bytes).toString());
+  }
+  await listening.close();
+  t.deepEqual(answers, [barrierSubject('d1'), barrierSubject('d2')]);
+  for (const role of ['researcher', 'timekeeper'] as const) {
+    const other = await server.connect({ role, user: role });
+    t.deepEqual(await refusedPublications(other, [barrierSubject('d1')]), [barrierSubject('d1')]);
+  }
 });
 
 test('a device stores its result, and nobody else does under its name', async (t) => {

@@ -1,0 +1,64 @@
+import type { Metric } from '../analysis/run-summary.ts';
+import type { ProcedureKind } from '../analysis/metrics.ts';
+
+/** How a page or table calls what was measured. */
+export interface MetricTexts {
+  /** What it is, for an axis, without the unit. */
+  readonly name: string;
+  /** The same from end to end, as the caption of a table of ms. */
+  readonly caption: string;
+  /** The title of the column of its medians. */
+  readonly median: string;
+}
+
+/** The texts of each metric. */
+export const METRIC_TEXTS: Readonly<Record<Metric, MetricTexts>> = {
+  'cold-start': {
+    name: 'time to first byte',
+    caption: 'Cold start: request to the first byte of the first response. ms.',
+    median: 'median',
+  },
+  makespan: {
+    name: 'makespan',
+    caption: 'Makespan of a burst: request of the trial to the last byte of its last sandbox. ms.',
+    median: 'median makespan',
+  },
+  'warm-call': {
+    name: 'time of the call',
+    caption: 'Warm call: first call of the trial to the last byte of its last sandbox. ms.',
+    median: 'median call',
+  },
+  lateness: {
+    name: 'lateness of the start',
+    caption:
+      "No-op, which starts no sandbox: lateness of the start, actual minus ordered on the device's " +
+      'own clock. ms; negative is early.',
+    median: 'median lateness',
+  },
+};
+
+/** What a procedure does, as a phrase after its name. */
+export const PROCEDURE_TEXTS: Readonly<Record<ProcedureKind, string>> = {
+  'cold-start': 'one sandbox on each device, from nothing to its first response',
+  burst:
+    'several sandboxes are started at once on each device; the batch is the unit, and counts ' +
+    'only if all of it answered',
+  'warm-call':
+    'sandboxes are started, and once they are ready on every device, all functions are called at ' +
+    'one instant; the batch of a device is the unit, and counts only if all of it answered',
+  'no-op':
+    'nothing but the start itself, to see how well the fleet starts; no sandbox is started, so ' +
+    'kind of sandbox and function are names only',
+};
+
+/** Between which instants a procedure's time lies. */
+export const END_POINT_TEXTS: Readonly<Record<ProcedureKind, string>> = {
+  'cold-start': 'from the request to start the sandbox to the first byte of the first response',
+  burst: 'from the first request to the last byte of the last first response (makespan)',
+  'warm-call':
+    'from the first call to the last byte of the last response; the start of the sandboxes before ' +
+    'it is not part of the time',
+  'no-op':
+    'from the ordered to the actual instant of the start (lateness); it may be negative, and no ' +
+    'sandbox has a part in it',
+};
