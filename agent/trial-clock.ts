@@ -117,7 +117,7 @@ export class TrialClock {
     return this.#ports.synchroniser.estimateAfter(this.#before, atMonoNs);
   }
 
-  /** Takes a burst after the trial; returns the estimate for an instant in it, and what is wrong. */
+  /** Takes a burst after the trial; returns the estimate for an instant in it, and its marks. */
   async bracket(atMonoNs: bigint): Promise<{ clock: ClockEstimate; clockMarks: InvalidMark[] }> {
     const { synchroniser, clock } = this.#ports;
     try {

@@ -31,8 +31,8 @@ export const ClockEstimate = z.object({
     .default(false)
     .meta({
       description:
-        'True if there was a burst before and after the instant; else the bound is widened by the ' +
-        'drift allowance from one side only. Absent: false.',
+        'True if there was a burst before and after the instant; else the bound is widened by ' +
+        'the drift allowance from one side only. Absent: false.',
     }),
   driftPpb: z
     .number()

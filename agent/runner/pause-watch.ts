@@ -3,8 +3,9 @@ import type { Clock } from '../clock/clock.ts';
 const TICK_MS = 50;
 
 /**
- * Sees whether this process stood still: SIGSTOP, or a processor that others kept. (A suspended machine
- * is seen by StepWatch: CLOCK_MONOTONIC stands still then.) A timer ticks while the watch is on; what is longer than its period was a pause.
+ * Sees whether this process stood still: SIGSTOP, or a processor that others kept. A timer ticks
+ * while the watch is on; what is longer than its period was a pause. A suspended machine is seen by
+ * StepWatch instead, because CLOCK_MONOTONIC stands still then.
  */
 export class PauseWatch {
   readonly #clock: Clock;

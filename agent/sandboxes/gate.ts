@@ -30,8 +30,8 @@ export interface GateExit {
 const WAITING_TIMEOUT_MS = 10_000;
 
 // Descriptor 3 is the gate, 4 tells that the child waits at it, and then when it saw it open: bash
-// reads the wall clock without a fork, other shells leave the line empty. What can't be reset without a
-// right that this process lacks stays as it is.
+// reads the wall clock without a fork, other shells leave the line empty. What can't be reset
+// without a right that this process lacks stays as it is.
 const GATE_SCRIPT = `
 echo 0 2>/dev/null >/proc/self/oom_score_adj
 echo 50000 2>/dev/null >/proc/self/timerslack_ns

@@ -36,7 +36,8 @@ export function orderClauses(summary: RunSummary): string[] {
 
 /** A no-op starts no sandbox, so its cells have no order: they differ in name only. */
 function startClause({ summary: { cell }, latency }: Ranked): string {
-  return `Nothing but the start was done; in ${cell.id} it came late by a median ${figure(latency)}`;
+  const late = figure(latency);
+  return `Nothing but the start was done; in ${cell.id} it came late by a median ${late}`;
 }
 
 function clause(group: readonly Ranked[], metric: RunSummary['metric']): string {

@@ -15,7 +15,7 @@ const LOCAL_NS = 10n * NS_PER_MS;
 /** Trials that are looked back on. */
 const TRIALS_MAX = 16;
 
-/** Round trips of the slowest device that a lead has room for, at least: one may be lost and sent again. */
+/** Round trips of the slowest device that a lead has room for: a packet may be sent again. */
 const ROUND_TRIPS = 3n;
 
 /**

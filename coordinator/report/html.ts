@@ -139,8 +139,8 @@ function phaseSection(summary: RunSummary): Markup {
       its marker arrives.
       ${
         summary.metric === 'warm-call'
-          ? 'The bars show the call, which is what was measured; the start before it stands in the ' +
-            'table, and the wait for the other devices in its column ready to call.'
+          ? 'The bars show the call, which is what was measured; the start before it stands in ' +
+            'the table, and the wait for the other devices in its column ready to call.'
           : undefined
       }
     </p>

@@ -27,9 +27,9 @@ export function methodSection(run: Run, plan: Plan, summary: RunSummary): Markup
     [
       'Invalid if',
       `started, or went on from a barrier, more than ${budget.latenessMs} ms late; clock bound ` +
-        `above ${budget.clockBoundMs} ms; no clock probes after the trial; a clock stepped or fleet ` +
-        'time changed during it; the measuring process stood still; or a sandbox left something ' +
-        'behind',
+        `above ${budget.clockBoundMs} ms; no clock probes after the trial; a clock stepped or ` +
+        'fleet time changed during it; the measuring process stood still; or a sandbox left ' +
+        'something behind',
     ],
     ['Fleet time', run.fleetTime ?? 'not set: no trial was dispatched'],
     ['Devices asked for', selectionText(run)],

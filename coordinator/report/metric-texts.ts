@@ -31,8 +31,8 @@ export const METRIC_TEXTS: Readonly<Record<Metric, MetricTexts>> = {
   lateness: {
     name: 'lateness of the start',
     caption:
-      "No-op, which starts no sandbox: lateness of the start, actual minus ordered on the device's " +
-      'own clock. ms; negative is early.',
+      'No-op, which starts no sandbox: lateness of the start, actual minus ordered on the own ' +
+      'clock of the device. ms; negative is early.',
     median: 'median lateness',
   },
 };
@@ -56,8 +56,8 @@ export const END_POINT_TEXTS: Readonly<Record<ProcedureKind, string>> = {
   'cold-start': 'from the request to start the sandbox to the first byte of the first response',
   burst: 'from the first request to the last byte of the last first response (makespan)',
   'warm-call':
-    'from the first call to the last byte of the last response; the start of the sandboxes before ' +
-    'it is not part of the time',
+    'from the first call to the last byte of the last response; the start of the sandboxes ' +
+    'before it is not part of the time',
   'no-op':
     'from the ordered to the actual instant of the start (lateness); it may be negative, and no ' +
     'sandbox has a part in it',

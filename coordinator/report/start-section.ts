@@ -81,5 +81,6 @@ function barrierText({ name, passes, spread, boundNs, lateness }: BarrierSummary
 }
 
 function figures({ medianNs, p95Ns, maxNs }: DurationStatistics): string {
-  return `median ${formatMs(medianNs)} ms, p95 ${formatMs(p95Ns)} ms, largest ${formatMs(maxNs)} ms`;
+  const [middle, high, most] = [medianNs, p95Ns, maxNs].map(formatMs);
+  return `median ${middle} ms, p95 ${high} ms, largest ${most} ms`;
 }

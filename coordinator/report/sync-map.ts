@@ -180,27 +180,30 @@ function captionOf(
   );
   const unknown = points.filter(({ boundNs }) => boundNs === undefined).length;
   const sentences = [
-    'Point: actual minus ordered start in fleet time; negative is early. Line: plus and minus the ' +
-      'clock bound of the device; the true lateness lies within.',
+    'Point: actual minus ordered start in fleet time; negative is early. Line: plus and minus ' +
+      'the clock bound of the device; the true lateness lies within.',
   ];
   if (sharing > 1) sentences.push(`A row holds up to ${sharing} devices, neighbours by id.`);
   if (marks.length < points.length) {
     sentences.push(
-      `${marks.length} of ${points.length} starts are shown: of neighbours, the one farthest from ` +
-        'its ordered instant.',
+      `${marks.length} of ${points.length} starts are shown: of neighbours, the one farthest ` +
+        'from its ordered instant.',
     );
   }
   if (unknown > 0) {
     sentences.push(
-      `${unknown} ${unknown === 1 ? 'start has' : 'starts have'} no estimate of the clock, and so ` +
-        'no error bar.',
+      `${unknown} ${unknown === 1 ? 'start has' : 'starts have'} no estimate of the clock, and ` +
+        'so no error bar.',
     );
   }
   if (beyond.length > 0) {
+    const farthestNs = Math.max(
+      ...beyond.map(({ fleetLatenessNs, latenessNs }) => Math.abs(fleetLatenessNs ?? latenessNs)),
+    );
     sentences.push(
       `${beyond.length} ${beyond.length === 1 ? 'start lies' : 'starts lie'} beyond the edge of ` +
         `${formatMs(limitNs)} ms, the farthest ` +
-        `${formatMs(Math.max(...beyond.map((one) => Math.abs(one.fleetLatenessNs ?? one.latenessNs))))} ms off.`,
+        `${formatMs(farthestNs)} ms off.`,
     );
   }
   return sentences.join(' ');

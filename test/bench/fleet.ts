@@ -106,7 +106,7 @@ function costOf(
   return { devices, row, wallUsPerDevice, cpuUsPerDevice };
 }
 
-/** A trial begins when the one before is done, so the first one has no beginning and is left out. */
+/** A trial begins when the one before is done, so the first has no beginning and is left out. */
 function trialDurationsMs(events: readonly LedgerEvent[]): number[] {
   const doneAtMs = events.flatMap(({ event, atUtcMs }) => (event === 'done' ? [atUtcMs] : []));
   return doneAtMs.slice(1).map((atMs, index) => atMs - (doneAtMs[index] ?? atMs));

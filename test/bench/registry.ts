@@ -1,11 +1,13 @@
 import type { Benchmark } from './benchmark.ts';
 import { coldStartBenchmark } from './cold-start.ts';
 import { fleetBenchmark } from './fleet.ts';
+import { gangBenchmark } from './gang.ts';
 import { planBenchmark } from './plan.ts';
 import { startBenchmark } from './start.ts';
 
 /** All benchmarks, by the name that `npm run bench` knows them by. */
 export const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
+  gang: gangBenchmark,
   plan: planBenchmark,
   'cold-start': coldStartBenchmark,
   fleet: fleetBenchmark,

@@ -50,6 +50,9 @@ const SHIFTS_SECONDS = [10, -10] as const;
 const SIZE_FULL = { rounds: 5, trialsPerRound: 100 };
 const SIZE_QUICK = { rounds: 1, trialsPerRound: 10 };
 
+/** The coordinator is ended after this time, whatever happens, ms. */
+const STACK_DEADLINE_MS = 2 * 3_600_000;
+
 /** How much to measure. */
 export interface StartSize {
   readonly rounds: number;
@@ -59,8 +62,8 @@ export interface StartSize {
 }
 
 const NOTES = [
-  'Two devices as processes, in time namespaces 10 s ahead and behind; the true instants are known ' +
-    'because all share one machine. spread: latest minus earliest start, in true time.',
+  'Two devices as processes, in time namespaces 10 s ahead and behind; the true instants are ' +
+    'known because all share one machine. spread: latest minus earliest start, in true time.',
   'bound: what a device states as the limit of the error of its clock. insidePercent: share of ' +
     'starts, per device, whose true error lay within it. errorP50: the true error.',
   'unusable: results that failed or carry a mark; they are not among the trials. arm: end of a ' +
@@ -95,7 +98,7 @@ export async function measureStarts(
   const folder = await mkdtemp(join(tmpdir(), 'lockstep-bench-start-'));
   await using cleanUp = new AsyncDisposableStack();
   cleanUp.defer(() => rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 }));
-  const stack = new TestHome(folder, {});
+  const stack = new TestHome(folder, {}, STACK_DEADLINE_MS);
   cleanUp.defer(() => stack.end());
   const processes = new Processes();
   cleanUp.defer(() => processes.end());

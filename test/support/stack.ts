@@ -35,11 +35,13 @@ const DEADLINE_MS = 110_000;
 export class TestHome {
   readonly folder: string;
   readonly #environment: Record<string, string>;
+  readonly #deadlineMs: number;
   readonly #running = new Set<ChildProcess>();
 
-  constructor(folder: string, environment: Record<string, string>) {
+  constructor(folder: string, environment: Record<string, string>, deadlineMs = DEADLINE_MS) {
     this.folder = folder;
     this.#environment = environment;
+    this.#deadlineMs = deadlineMs;
   }
 
   /** Makes the folder, and removes it after the test. */
@@ -65,7 +67,7 @@ export class TestHome {
       },
     );
     this.#running.add(child);
-    return follow(child, () => this.#running.delete(child));
+    return follow(child, this.#deadlineMs, () => this.#running.delete(child));
   }
 
   /** Runs `lockstep` with these words to its end. */
@@ -99,7 +101,7 @@ export async function hasFunctions(): Promise<boolean> {
   return names['hello-go'] !== undefined;
 }
 
-function follow(child: ChildProcess, onEnd: () => void): Running {
+function follow(child: ChildProcess, deadlineMs: number, onEnd: () => void): Running {
   const texts = { stdout: '', stderr: '' };
   const listeners = new Set<() => void>();
   for (const name of ['stdout', 'stderr'] as const) {
@@ -112,7 +114,7 @@ function follow(child: ChildProcess, onEnd: () => void): Running {
     const timer = setTimeout(() => {
       child.kill('SIGKILL');
       reject(new Error(`the command did not end: ${texts.stderr}`));
-    }, DEADLINE_MS);
+    }, deadlineMs);
     child.once('close', (code) => {
       clearTimeout(timer);
       onEnd();

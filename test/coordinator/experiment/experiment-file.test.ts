@@ -132,7 +132,7 @@ test('names the key that was probably meant', finds, `${VALID}repetition: 4\n`, 
   message: 'unknown key "repetition"',
   hint:
     'Did you mean "repetitions"? Known: experiment, question, procedure, factors, exclude, ' +
-    'limits, repetitions, order, seed, devices, gang, unavailable, budget.',
+    'limits, repetitions, order, seed, devices, gang, waves, unavailable, budget.',
 });
 test(
   'points at an unknown key in a nested mapping',
