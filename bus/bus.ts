@@ -204,6 +204,14 @@ export class Bus {
     });
   }
 
+  /** Hands each message to a handler in the turn in which it was read; for this folder's files. */
+  async listenRaw(subject: string, handler: (received: Msg) => void): Promise<Listening> {
+    return this.#listen(subject, (received) => {
+      handler(received);
+      return undefined;
+    });
+  }
+
   /** Resolves when the server has seen all that was sent before. */
   async flush(timeoutMs: number): Promise<void> {
     const what = 'flush';

@@ -149,12 +149,11 @@ export class Synchroniser {
       const enough = exchanges.length >= PROBES_MIN && narrowing.idleProbes >= IDLE_PROBES;
       if (enough || (exchanges.length >= ANSWERS_MIN && clock.monotonicNs() > endNs)) break;
     }
-    const interval = this.#intervalOf(exchanges, fleetTimes, lastError);
-    this.#take(interval, steps);
-    return interval;
+    return this.#take(this.#intervalOf(exchanges, fleetTimes, lastError), steps);
   }
 
-  #take(interval: FleetInterval, steps: StepWatch): void {
+  /** What was known before still holds, if widened by the drift allowance, so it narrows too. */
+  #take(interval: FleetInterval, steps: StepWatch): FleetInterval {
     const stepNs = steps.stepNs();
     if (stepNs !== 0n) {
       this.forget();
@@ -165,9 +164,13 @@ export class Synchroniser {
       );
     }
     if (this.#latest !== undefined && !belongTogether(this.#latest, interval)) this.forget();
-    this.#latest = interval;
+    const narrowed =
+      this.#latest === undefined ? interval : { ...interval, ...limitsOf(this.#latest, interval) };
+    this.#latest = narrowed;
     this.#steps = steps;
+    // Each burst counts for itself here: what is narrowed by others would repeat them.
     this.#drift.add(interval);
+    return narrowed;
   }
 
   #intervalOf(
@@ -202,6 +205,15 @@ export class Synchroniser {
       throw error;
     }
   }
+}
+
+/** The limits that two bursts together give at the instant of the later one. */
+function limitsOf(
+  earlier: FleetInterval,
+  later: FleetInterval,
+): Pick<OffsetInterval, 'lowerNs' | 'upperNs'> {
+  const { lowerNs, upperNs } = bracket(earlier, later, later.atMonoNs);
+  return { lowerNs, upperNs };
 }
 
 /** False if they are about two clocks, or a clock was stepped or stood still in between. */

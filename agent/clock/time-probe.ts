@@ -1,4 +1,5 @@
 import type { Bus } from '../../bus/bus.ts';
+import { StampedRequests } from '../../bus/stamped-requests.ts';
 import { TimeProbe as TimeProbeMessage, TimeReply } from '../../schemas/messages.ts';
 import { decodeMessage, encodeMessage } from '../../schemas/protocol.ts';
 import { timeSubject } from '../../schemas/subjects.ts';
@@ -22,15 +23,19 @@ export function busTimeProbe(bus: Bus, clock: Clock, deviceId: string): TimeProb
   const subject = timeSubject(deviceId);
   const probe = new TextEncoder().encode(JSON.stringify(encodeMessage(TimeProbeMessage, {})));
   const decoder = new TextDecoder();
+  const requests = new StampedRequests(bus, () => clock.monotonicNs());
   return {
     async exchange(timeoutMs) {
-      const sentAtMonoNs = clock.monotonicNs();
-      const bytes = await bus.requestRaw(subject, probe, timeoutMs);
-      const returnedAtMonoNs = clock.monotonicNs();
-      const reply = decodeMessage(TimeReply, JSON.parse(decoder.decode(bytes)), 'the timekeeper');
+      const { data, sentAtNs, returnedAtNs } = await requests.request(subject, probe, timeoutMs);
+      const reply = decodeMessage(TimeReply, JSON.parse(decoder.decode(data)), 'the timekeeper');
       const { receivedAtFleetNs, answeredAtFleetNs, fleetTime } = reply;
       return {
-        exchange: { sentAtMonoNs, receivedAtFleetNs, answeredAtFleetNs, returnedAtMonoNs },
+        exchange: {
+          sentAtMonoNs: sentAtNs,
+          receivedAtFleetNs,
+          answeredAtFleetNs,
+          returnedAtMonoNs: returnedAtNs,
+        },
         fleetTime,
       };
     },

@@ -12,6 +12,10 @@ export const EXIT_CODES = {
   unreachable: 4,
   /** The run ended, but not as completed. */
   runFailed: 5,
+  /** A cell has become slower than in the baseline, by more than the margin. */
+  regression: 6,
+  /** No cell has, but for some it can't be said. */
+  undecided: 7,
   /** A bug in Lockstep. */
   bug: 70,
   /** Ended by Ctrl-C: 128 + SIGINT. */

@@ -3,10 +3,12 @@ import { Command, CommanderError } from 'commander';
 import { VERSION } from '../../schemas/version.ts';
 import { agent } from './commands/agent.ts';
 import { check } from './commands/check.ts';
+import { compare, regress } from './commands/compare.ts';
+import type { CompareOptions } from './commands/compare.ts';
 import { clocks } from './commands/clocks.ts';
 import { addDevice, devices } from './commands/devices.ts';
 import { doctor } from './commands/doctor.ts';
-import { sandboxNames, wholeNumber, withClientOptions } from './commands/options.ts';
+import { positiveNumber, sandboxNames, wholeNumber, withClientOptions } from './commands/options.ts';
 import { plan } from './commands/plan.ts';
 import type { PlanOptions } from './commands/plan.ts';
 import { quickstart } from './commands/quickstart.ts';
@@ -163,6 +165,32 @@ program
   .argument('[run]', 'id of the run', 'latest')
   .option('--out <file>', 'also to this file')
   .action((runId: string, options: OutOption) => execute(report(runId, options)));
+const marginOption = [
+  '--margin <percent>',
+  'change of a median that does not matter',
+  positiveNumber(1000),
+  5,
+] as const;
+program
+  .command('compare')
+  .description('compare two runs, cell by cell')
+  .argument('<before>', 'id of a run')
+  .argument('<after>', 'id of a run, or latest')
+  .option(...marginOption)
+  .option('--json', 'as JSON')
+  .action((before: string, after: string, options: CompareOptions) =>
+    execute(compare(before, after, options)),
+  );
+program
+  .command('regress')
+  .description('compare a run with a baseline: exit code 6 if it is slower, 7 if it is open')
+  .argument('<baseline>', 'id of a run')
+  .argument('[run]', 'id of a run', 'latest')
+  .option(...marginOption)
+  .option('--json', 'as JSON')
+  .action((baseline: string, runId: string, options: CompareOptions) =>
+    execute(regress(baseline, runId, options)),
+  );
 program
   .command('doctor')
   .description('say what this machine has and lacks, and how to get it')

@@ -26,3 +26,12 @@ export function wholeNumber(least: number, most: number): (text: string) => numb
     throw new InvalidArgumentError(`Use a whole number from ${least} to ${most}.`);
   };
 }
+
+/** Reads a number greater than 0, up to a limit. */
+export function positiveNumber(most: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (/^\d+(\.\d+)?$/.test(text) && value > 0 && value <= most) return value;
+    throw new InvalidArgumentError(`Use a number above 0, up to ${most}.`);
+  };
+}

@@ -1,0 +1,29 @@
+import assert from 'node:assert/strict';
+import test from 'ava';
+import fc from 'fast-check';
+import { medianInterval } from '../../../../coordinator/analysis/median-interval.ts';
+import { quantileInterval } from '../../../../coordinator/analysis/statistics/quantile-interval.ts';
+
+const ranks = (size: number): number[] => Array.from({ length: size }, (_, index) => index + 1);
+
+test('quantileInterval of the median is the interval of the median', (t) => {
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 400 }), (size) => {
+      const [ours, other] = [quantileInterval(ranks(size), 0.5), medianInterval(ranks(size))];
+      assert.equal(ours?.lower, other?.lower);
+      assert.equal(ours?.upper, other?.upper);
+      if (ours !== undefined && other !== undefined) {
+        assert.ok(Math.abs(ours.coverage - other.coverage) < 1e-9);
+      }
+    }),
+  );
+  t.pass();
+});
+
+test('quantileInterval of a 95th percentile needs 72 values to have an upper end', (t) => {
+  // 0.95^n alone is under 2.5 % from n = 72 on; each tail holds half of 5 %.
+  t.is(quantileInterval(ranks(71), 0.95), undefined);
+  const found = quantileInterval(ranks(72), 0.95);
+  t.is(found?.upper, 72);
+  t.true((found?.coverage ?? 0) >= 0.95);
+});
