@@ -11,7 +11,7 @@ import type { MedianRatio } from './statistics/ratio-interval.ts';
 export const VERDICTS = {
   slower: 'the second run is slower, by more than the margin',
   faster: 'the second run is faster, by more than the margin',
-  'same': 'the two differ by less than the margin',
+  same: 'the two differ by less than the margin',
   'slightly-slower': 'the second run is slower, perhaps by less than the margin',
   'slightly-faster': 'the second run is faster, perhaps by less than the margin',
   undecided: 'the interval holds both no difference and more than the margin: repeat more often',
@@ -124,7 +124,8 @@ function warningsOf(before: RunSummary, after: RunSummary): string[] {
     warnings.push(`the runs measured different things: ${before.metric} and ${after.metric}`);
   }
   for (const { runId, state } of [before, after]) {
-    if (state !== 'completed') warnings.push(`run ${runId} is ${state}: its cells are not balanced`);
+    if (state !== 'completed')
+      warnings.push(`run ${runId} is ${state}: its cells are not balanced`);
   }
   return warnings;
 }

@@ -8,7 +8,12 @@ import type { CompareOptions } from './commands/compare.ts';
 import { clocks } from './commands/clocks.ts';
 import { addDevice, devices } from './commands/devices.ts';
 import { doctor } from './commands/doctor.ts';
-import { positiveNumber, sandboxNames, wholeNumber, withClientOptions } from './commands/options.ts';
+import {
+  positiveNumber,
+  sandboxNames,
+  wholeNumber,
+  withClientOptions,
+} from './commands/options.ts';
 import { plan } from './commands/plan.ts';
 import type { PlanOptions } from './commands/plan.ts';
 import { quickstart } from './commands/quickstart.ts';

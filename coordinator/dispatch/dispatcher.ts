@@ -1,5 +1,5 @@
 import type { Bus } from '../../bus/bus.ts';
-import { LockstepError } from '../../schemas/errors.ts';
+import { errorMessageOf, LockstepError } from '../../schemas/errors.ts';
 import { toFailure } from '../../schemas/failure.ts';
 import type { Failure } from '../../schemas/failure.ts';
 import type { PlannedTrial } from '../../schemas/plan.ts';
@@ -8,13 +8,12 @@ import type { TrialResult } from '../../schemas/result.ts';
 import type { BarrierDesk, Release } from './barrier-desk.ts';
 import type { CommandMessage, CommandOutcome } from './device-commands.ts';
 import type { Fleet } from './fleet.ts';
-import { readFleetClock } from './fleet-clock.ts';
 import { assertFreeSpace } from '../recording/free-space.ts';
-import { Lead } from './lead.ts';
-import { ProbeStagger } from './probe-stagger.ts';
 import type { Recorder } from '../recording/recorder.ts';
 import type { RunJournal } from '../recording/run-journal.ts';
 import { TrialBook } from './trial-book.ts';
+import { TrialTiming } from './trial-timing.ts';
+import type { ProbeTiming } from './trial-timing.ts';
 import { divideIntoWaves } from './waves.ts';
 
 /** Time to arm: the untimed set-up of a trial and a burst of clock probes, ms. */
@@ -63,11 +62,11 @@ interface Armed extends WaveTrial {
  */
 export class Dispatcher {
   readonly #ports: DispatcherPorts;
-  readonly #lead = new Lead();
-  readonly #stagger = new ProbeStagger();
+  readonly #timing: TrialTiming;
 
   constructor(ports: DispatcherPorts) {
     this.#ports = ports;
+    this.#timing = new TrialTiming(ports);
   }
 
   /**
@@ -170,8 +169,7 @@ export class Dispatcher {
       (deviceId) =>
         this.#armMessage(trial, {
           wave,
-          probesMax: this.#stagger.probesMax(deviceIds.length),
-          probeDelayMs: this.#stagger.delayMs(deviceIds.indexOf(deviceId), deviceIds.length),
+          ...this.#timing.probesOf(deviceIds.indexOf(deviceId), deviceIds.length),
         }),
     );
     const failures = this.#refusals(outcomes);
@@ -184,14 +182,8 @@ export class Dispatcher {
     const armed: Armed = {
       ...waveTrial,
       armedIds: outcomes.flatMap((outcome) => ('reply' in outcome ? [outcome.deviceId] : [])),
-      roundTripMaxNs: outcomes.reduce(
-        (most, outcome) => ('reply' in outcome ? maxOf(most, outcome.reply.clock) : most),
-        0n,
-      ),
+      roundTripMaxNs: this.#timing.noteArmed(outcomes),
     };
-    for (const outcome of outcomes) {
-      if ('reply' in outcome) this.#stagger.note(outcome.reply.clock.burstNs);
-    }
     await this.#recordAll(trial, failures);
     if (failures.size === 0 || experiment.gang === 'available') {
       await this.#noteArmed(armed);
@@ -201,10 +193,7 @@ export class Dispatcher {
     return { ...armed, armedIds: [], stoodDown };
   }
 
-  #armMessage(
-    trial: PlannedTrial,
-    own: { wave: number; probesMax: number; probeDelayMs: number },
-  ): CommandMessage<'arm'> {
+  #armMessage(trial: PlannedTrial, own: ProbeTiming & { wave: number }): CommandMessage<'arm'> {
     const { experiment, runId } = this.#ports.journal.run;
     return {
       runId,
@@ -244,13 +233,15 @@ export class Dispatcher {
     const { runId, experiment } = journal.run;
     const { trialId } = armed.trial;
     const names = { runId, trialId, attempt: ATTEMPT };
-    const chooseLead = (): bigint => this.#lead.next(armed.roundTripMaxNs, armed.armedIds.length);
+    const chooseLead = (): bigint =>
+      this.#timing.leadNs(armed.roundTripMaxNs, armed.armedIds.length);
     const leadNs = chooseLead();
-    const instant = await this.#instantAhead(leadNs);
+    const instant = await this.#instantOrStandDown(armed, leadNs);
+    if (instant === undefined) return;
     const opened = barriers.open(names, {
       deviceIds: armed.armedIds,
       goesOnWithout: experiment.gang === 'available',
-      chooseRelease: () => this.#instantAhead(chooseLead()),
+      chooseRelease: () => this.#timing.instantAhead(chooseLead()),
     });
     book.onNote = ({ deviceId, failure }) => {
       opened.leave(deviceId, failure?.message ?? 'its trial is over');
@@ -260,7 +251,7 @@ export class Dispatcher {
         { deviceIds: armed.armedIds, verb: 'go', timeoutMs: ACKNOWLEDGE_TIMEOUT_MS },
         () => ({ ...names, ...instant }),
       );
-      this.#noteMargins(leadNs, outcomes);
+      this.#timing.noteGone(leadNs, outcomes);
       await journal.event({
         event: 'gone',
         trialId,
@@ -276,21 +267,20 @@ export class Dispatcher {
     }
   }
 
-  async #instantAhead(leadNs: bigint): Promise<Release> {
-    const { bus, journal } = this.#ports;
-    const { fleetTime, nowFleetNs } = await readFleetClock(bus);
-    if (journal.run.fleetTime !== fleetTime) await journal.update({ fleetTime });
-    return { fleetTime, startAtFleetNs: nowFleetNs + leadNs };
-  }
-
-  #noteMargins(leadNs: bigint, outcomes: readonly CommandOutcome<'go'>[]): void {
-    const margins = outcomes.flatMap((outcome) =>
-      'reply' in outcome ? [outcome.reply.marginNs] : [],
-    );
-    const isLate = outcomes.some(
-      (outcome) => 'error' in outcome && outcome.error.code === 'START_LATE',
-    );
-    this.#lead.note(leadNs, margins, isLate);
+  /** Without a timekeeper there is no instant: this trial fails, and the run goes on. */
+  async #instantOrStandDown(armed: Armed, leadNs: bigint): Promise<Release | undefined> {
+    try {
+      return await this.#timing.instantAhead(leadNs);
+    } catch (error) {
+      const reason: Failure = {
+        code: 'CLOCK_UNSYNCHRONISED',
+        message: `fleet time could not be read: ${errorMessageOf(error)}`,
+        hint: 'Check that the timekeeper runs beside the coordinator.',
+      };
+      await this.#standDown(armed, reason);
+      await this.#recordAll(armed.trial, sameFor(armed.armedIds, reason));
+      return undefined;
+    }
   }
 
   async #awaitResults(armed: Armed, book: TrialBook, signal: AbortSignal): Promise<void> {
@@ -387,8 +377,4 @@ function cancelled(): Failure {
 
 function msToNs(valueMs: number): bigint {
   return BigInt(Math.round(valueMs * 1e6));
-}
-
-function maxOf(most: bigint, clock: { roundTripMinNs: bigint }): bigint {
-  return clock.roundTripMinNs > most ? clock.roundTripMinNs : most;
 }

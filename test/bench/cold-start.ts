@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { RunnerClient } from '../../agent/runner/client.ts';
-import { detectIsolation } from '../../agent/runner/namespaces.ts';
+import { detectIsolation, isolationCommand } from '../../agent/runner/namespaces.ts';
 import type { IsolationMode } from '../../agent/runner/namespaces.ts';
+import { detectRealTime } from '../../agent/runner/real-time.ts';
 import { READY_PORT } from '../../agent/runner/ready-listener.ts';
 import { Cgroups } from '../../agent/sandboxes/cgroup.ts';
 import { neutralEnvironment } from '../../agent/sandboxes/command.ts';
@@ -26,7 +27,7 @@ type ComparedSandbox = (typeof SANDBOXES)[number];
 
 const FUNCTION_NAME = 'hello-go';
 const LIMITS = { memoryMib: 512, cpus: 1 };
-const PAIRS_FULL = 60;
+const PAIRS_FULL = 250;
 const PAIRS_QUICK = 5;
 const WITHIN_MS = 2;
 const LEAD_NS = 20_000_000n;
@@ -116,16 +117,21 @@ async function compare(comparison: Comparison): Promise<Pair[] | string> {
   await using cleanUp = new AsyncDisposableStack();
   cleanUp.defer(() => rm(folder, { recursive: true, force: true }));
   cleanUp.defer(() => removeCgroups(cgroupName));
+  const scratchFolder = join(folder, 'ours');
+  await mkdir(scratchFolder);
+  const realTime = await detectRealTime((command) =>
+    isolationCommand({ scratchFolder, mode: comparison.mode, command }),
+  );
   const runner = await RunnerClient.start({
-    scratchFolder: join(folder, 'ours'),
+    scratchFolder,
     isolation: comparison.mode,
-    realTime: [],
+    realTime: realTime.words,
     logger: pino({ level: 'warn' }, pino.destination({ fd: 2, sync: true })),
   });
   cleanUp.defer(() => runner.close());
   const setUp = {
     cgroupName,
-    scratchFolder: join(folder, 'ours'),
+    scratchFolder,
     functions: [comparison.functionRoot],
     limits: LIMITS,
   };
@@ -137,10 +143,10 @@ async function compare(comparison: Comparison): Promise<Pair[] | string> {
 
   const bareId = `${cgroupName}-bare`;
   cleanUp.defer(() => removeCgroups(bareId));
-  const scratchFolder = join(folder, 'bare');
-  await mkdir(scratchFolder);
-  const bareSetUp = await describeBare(comparison, bareId, scratchFolder);
-  const bare = await BareClient.start(scratchFolder, comparison.mode, bareSetUp);
+  const bareFolder = join(folder, 'bare');
+  await mkdir(bareFolder);
+  const bareSetUp = await describeBare(comparison, bareId, bareFolder);
+  const bare = await BareClient.start(bareFolder, comparison.mode, bareSetUp);
   cleanUp.defer(() => bare.close());
   return await measurePairs(comparison, runner, bare);
 }

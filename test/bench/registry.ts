@@ -1,5 +1,6 @@
 import type { Benchmark } from './benchmark.ts';
 import { coldStartBenchmark } from './cold-start.ts';
+import { coverageBenchmark } from './coverage.ts';
 import { fleetBenchmark } from './fleet.ts';
 import { gangBenchmark } from './gang.ts';
 import { planBenchmark } from './plan.ts';
@@ -7,6 +8,7 @@ import { startBenchmark } from './start.ts';
 
 /** All benchmarks, by the name that `npm run bench` knows them by. */
 export const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
+  coverage: coverageBenchmark,
   gang: gangBenchmark,
   plan: planBenchmark,
   'cold-start': coldStartBenchmark,

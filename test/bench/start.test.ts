@@ -9,7 +9,11 @@ test('start: two devices 20 s apart start together, and every stated bound is tr
     return;
   }
   const { columns, rows } = await measureStarts(
-    { log: (line) => { t.log(line); } },
+    {
+      log: (line) => {
+        t.log(line);
+      },
+    },
     new AbortController().signal,
     { rounds: 1, trialsPerRound: 5, links: ['loopback, drift 50 ppm', '1 ± 0.3 ms'] },
   );

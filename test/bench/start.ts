@@ -46,6 +46,9 @@ type Method = (typeof METHODS)[number];
 /** How far the clocks of the two devices of a pair are off, s. */
 const SHIFTS_SECONDS = [10, -10] as const;
 
+/** How far their wall clocks are off for the method that starts by them, ms. */
+const WALL_OFFSETS_MS = ['1234.37', '-2345.81'] as const;
+
 /** Methods take turns in rounds, so that what else the machine does meets all alike. */
 const SIZE_FULL = { rounds: 5, trialsPerRound: 100 };
 const SIZE_QUICK = { rounds: 1, trialsPerRound: 10 };
@@ -69,7 +72,7 @@ const NOTES = [
   'unusable: results that failed or carry a mark; they are not among the trials. arm: end of a ' +
     'trial to the last device armed. trial: start to start.',
   'on message: starts when a message comes. wall clock, one sample: at an instant of the wall ' +
-    'clock, whose difference is known from one round trip, by a timer.',
+    'clock, by a timer; the clocks are seconds apart, and one round trip tells by how much.',
   'A delay is made by a relay on the connection of the devices; the asymmetric link is the one ' +
     'that no estimator can see, so its error is about 2 ms, inside the bound.',
 ];
@@ -249,7 +252,13 @@ class Field {
       processes.startDevice({
         ...common,
         program: join(import.meta.dirname, 'start/peer/main.ts'),
-        words: [server, home.credentialFile('coordinator'), name, pair],
+        words: [
+          server,
+          home.credentialFile('coordinator'),
+          name,
+          pair,
+          WALL_OFFSETS_MS[index] ?? '0',
+        ],
       });
       return;
     }

@@ -1,6 +1,7 @@
 /**
- * The standard normal distribution function, to about 1e-15, by the series and the continued fraction of
- * the error function (M. Abramowitz, I. Stegun, "Handbook of Mathematical Functions", 7.1).
+ * The standard normal distribution function, to about 1e-15, by the series and the continued
+ * fraction of the error function (M. Abramowitz, I. Stegun, "Handbook of Mathematical Functions",
+ * 7.1).
  */
 export function normalCdf(value: number): number {
   return 0.5 * erfc(-value / Math.SQRT2);
@@ -26,8 +27,8 @@ export function normalQuantile(probability: number): number {
 
 const CENTRAL = {
   numerator: [
-    -39.69683028665376, 220.9460984245205, -275.9285104469687, 138.357751867269,
-    -30.66479806614716, 2.506628277459239,
+    -39.69683028665376, 220.9460984245205, -275.9285104469687, 138.357751867269, -30.66479806614716,
+    2.506628277459239,
   ],
   denominator: [
     -54.47609879822406, 161.5858368580409, -155.6989798598866, 66.80131188771972,
@@ -39,9 +40,7 @@ const TAIL = {
     -0.007784894002430293, -0.3223964580411365, -2.400758277161838, -2.549732539343734,
     4.374664141464968, 2.938163982698783,
   ],
-  denominator: [
-    0.007784695709041462, 0.3224671290700398, 2.445134137142996, 3.754408661907416, 1,
-  ],
+  denominator: [0.007784695709041462, 0.3224671290700398, 2.445134137142996, 3.754408661907416, 1],
 } as const;
 const TAIL_BELOW = 0.02425;
 

@@ -22,7 +22,7 @@ export function rankSumTest(
   ].toSorted((left, right) => left.value - right.value);
   let rankSum = 0;
   let tieTerm = 0;
-  for (let begin = 0; begin < pooled.length; ) {
+  for (let begin = 0; begin < pooled.length;) {
     let end = begin;
     while (end < pooled.length && pooled[end]?.value === pooled[begin]?.value) end += 1;
     const ties = end - begin;

@@ -2,7 +2,7 @@ import type { Interval } from '../run-summary.ts';
 import type { BootstrapOptions } from './bootstrap.ts';
 import { BOOTSTRAP_VALUES_MIN } from './bootstrap.ts';
 import { FastRandom } from './fast-random.ts';
-import type { Groups } from './hierarchical-bootstrap.ts';
+import type { Groups } from './groups.ts';
 import { medianInPlace, sortedQuantile } from './sorted-quantile.ts';
 
 /** A ratio of two medians with its interval. */

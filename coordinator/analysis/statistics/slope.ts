@@ -20,7 +20,8 @@ const POINTS_MIN = 5;
 /**
  * The Theil-Sen slope, the median over the slopes of all pairs, with the interval of P. K. Sen
  * ("Estimates of the regression coefficient based on Kendall's tau", JASA 63, 1968): between the
- * slopes whose ranks Kendall's statistic allows. Suits memory over time: a few jumps do not move it.
+ * slopes whose ranks Kendall's statistic allows. It suits memory over time: a few jumps do not move
+ * it.
  *
  * @returns undefined if all x are equal.
  */

@@ -80,9 +80,7 @@ function rowOf({ cellId, n, mediansNs, ratio, effect, pAdjusted, verdict }: Cell
     before ?? '-',
     after ?? '-',
     ratio === undefined ? '-' : ratio.ratio.toFixed(3),
-    interval === undefined
-      ? '-'
-      : `[${interval.lower.toFixed(3)}, ${interval.upper.toFixed(3)}]`,
+    interval === undefined ? '-' : `[${interval.lower.toFixed(3)}, ${interval.upper.toFixed(3)}]`,
     effect === undefined ? '-' : effect.a12.toFixed(2),
     pAdjusted === undefined ? '-' : pAdjusted.toPrecision(2),
     verdict,

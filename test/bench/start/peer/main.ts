@@ -12,8 +12,9 @@ import {
 
 // A device as others do it: SERVER CREDS NAME PAIR. It starts when a message comes, or, if the
 // message names an instant of the wall clock, at that instant by a timer; the difference of the
-// wall clocks is then known from one round trip.
-const [server = '', creds = '', name = '', pair = ''] = process.argv.slice(2);
+// wall clocks is then known from one round trip. Its own wall clock is off by WALL_OFFSET_MS, as
+// those of two machines are, whose milliseconds do not even begin together.
+const [server = '', creds = '', name = '', pair = '', wallOffsetMs = '0'] = process.argv.slice(2);
 const bus = await connectBus({
   servers: server,
   credentials: await readCredentialFile(creds),
@@ -21,11 +22,16 @@ const bus = await connectBus({
   user: 'coordinator',
 });
 
+/** This device's wall clock, to the millisecond. */
+function wallClockMs(): number {
+  return Math.floor(performance.timeOrigin + performance.now() + Number(wallOffsetMs));
+}
+
 /** Coordinator's wall clock minus own, ms, by one request. */
 async function sampleWallClock(): Promise<number> {
-  const sentAtMs = Date.now();
+  const sentAtMs = wallClockMs();
   const { nowUtcMs } = await bus.request(SAMPLE_SUBJECT, Sample, {}, { timeoutMs: 5000 });
-  return nowUtcMs - (sentAtMs + Date.now()) / 2;
+  return nowUtcMs - (sentAtMs + wallClockMs()) / 2;
 }
 
 const own = new Map<number, number>();
@@ -36,7 +42,7 @@ await bus.subscribe(`${FIRE_SUBJECT}.${pair}`, Fire, async ({ trial, step, start
   }
   if (startAtUtcMs !== undefined) {
     const differenceMs = own.get(trial) ?? 0;
-    const leftMs = startAtUtcMs - differenceMs - Date.now();
+    const leftMs = startAtUtcMs - differenceMs - wallClockMs();
     await new Promise((resolve) => setTimeout(resolve, leftMs));
   }
   const atMonoNs = process.hrtime.bigint();

@@ -1,7 +1,7 @@
 import test from 'ava';
 import { bcaInterval } from '../../../../coordinator/analysis/statistics/bootstrap.ts';
 import { FastRandom } from '../../../../coordinator/analysis/statistics/fast-random.ts';
-import { hierarchicalInterval } from '../../../../coordinator/analysis/statistics/hierarchical-bootstrap.ts';
+import { hierarchicalInterval } from '../../../../coordinator/analysis/statistics/groups.ts';
 import { medianRatio } from '../../../../coordinator/analysis/statistics/ratio-interval.ts';
 import { medianInPlace } from '../../../../coordinator/analysis/statistics/sorted-quantile.ts';
 

@@ -22,5 +22,11 @@ test('theilSenSlope has an interval that holds the true slope of noisy points', 
 });
 
 test('theilSenSlope says nothing about points of one x', (t) => {
-  t.is(theilSenSlope([{ x: 1, y: 1 }, { x: 1, y: 2 }]), undefined);
+  t.is(
+    theilSenSlope([
+      { x: 1, y: 1 },
+      { x: 1, y: 2 },
+    ]),
+    undefined,
+  );
 });
