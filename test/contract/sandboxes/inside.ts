@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
 import { toFailure } from '../../../schemas/failure.ts';
 import { CHECKS } from './checks.ts';
 import { Stage } from './stage.ts';
@@ -25,7 +27,38 @@ async function check(title: string, run: () => Promise<void> | void): Promise<vo
   }
 }
 
-/** Compares what is left; a process that just ended may still be on its way out. */
+/** An ended orphan is listed until the namespace's first process has reaped it, ms. */
+const REAP_MS = 3000;
+
+/** Looks until nothing is left, or an ended process has had time to be reaped. */
+async function assertNothingLeft(stage: Stage, before: Surroundings): Promise<void> {
+  const giveUpAtMs = performance.now() + REAP_MS;
+  for (;;) {
+    try {
+      assertUnchanged(before, stage.look());
+      return;
+    } catch (error) {
+      if (performance.now() > giveUpAtMs || livingSince(before, stage.look()).length > 0)
+        throw error;
+    }
+    await delay(20);
+  }
+}
+
+/** Processes that have come and are not only waiting to be reaped. */
+function livingSince(before: Surroundings, after: Surroundings): string[] {
+  return after.processes.filter((id) => {
+    if (before.processes.includes(id)) return false;
+    try {
+      const stat = readFileSync(`/proc/${id}/stat`, 'latin1');
+      return !/^[ZX]/.test(stat.slice(stat.lastIndexOf(')') + 2));
+    } catch {
+      return false;
+    }
+  });
+}
+
+/** Compares what is left. */
 function assertUnchanged(before: Surroundings, after: Surroundings): void {
   for (const kind of Object.keys(before) as (keyof Surroundings)[]) {
     const more = after[kind].filter((one) => !before[kind].includes(one) && !isKept(one));
@@ -61,7 +94,7 @@ async function main(): Promise<void> {
     await check(title, async () => {
       const before = stage.look();
       await run(stage);
-      assertUnchanged(before, stage.look());
+      await assertNothingLeft(stage, before);
     });
   }
   await check('leaves nothing behind', async () => {
