@@ -2,7 +2,7 @@ import type { OffsetInterval } from './offset-estimator.ts';
 import { middleOf } from './offset-estimator.ts';
 
 /** Bursts that the line goes through, at most, and their greatest age. */
-const BURSTS_MAX = 64;
+const BURSTS_MAX = 512;
 const AGE_MAX_NS = 1_200_000_000_000n;
 
 /** Fewest bursts that make a line. */
