@@ -46,11 +46,7 @@ export const RUNNER_METHODS = {
   /** Says what the run needs; answered once, before anything else. */
   setUp: {
     params: SetUp,
-    result: z.object({
-      schedulingClass: z.string(),
-      schedulingReason: z.string().optional(),
-      processId: z.number(),
-    }),
+    result: z.object({ schedulingClass: z.string(), processId: z.number() }),
   },
   /** Finds out, by starting a function in it, whether a kind of sandbox works. */
   probe: {

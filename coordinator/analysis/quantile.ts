@@ -1,3 +1,5 @@
+import { sortedQuantile } from './statistics/sorted-quantile.ts';
+
 /** The values in ascending order, as a new array. */
 export function ascending(values: readonly number[]): number[] {
   return values.toSorted((a, b) => a - b);
@@ -16,11 +18,7 @@ export function quantile(values: readonly number[], probability: number): number
     throw new RangeError(`a probability lies between 0 and 1, not ${probability}`);
   }
   const sorted = ascending(values);
-  const place = (sorted.length - 1) * probability;
-  const below = sorted[Math.floor(place)];
-  const above = sorted[Math.ceil(place)];
-  if (below === undefined || above === undefined) return undefined;
-  return below + (above - below) * (place - Math.floor(place));
+  return sorted.length === 0 ? undefined : sortedQuantile(sorted, probability);
 }
 
 /** The median: {@link quantile} at 1/2. */

@@ -2,8 +2,9 @@ import type { Interval } from '../run-summary.ts';
 import type { BootstrapOptions } from './bootstrap.ts';
 import { BOOTSTRAP_VALUES_MIN } from './bootstrap.ts';
 import { FastRandom } from './fast-random.ts';
+import { drawGroups, filledGroups, percentileInterval } from './groups.ts';
 import type { Groups } from './groups.ts';
-import { medianInPlace, sortedQuantile } from './sorted-quantile.ts';
+import { medianInPlace } from './sorted-quantile.ts';
 
 /** A ratio of two medians with its interval. */
 export interface MedianRatio {
@@ -28,7 +29,7 @@ export function medianRatio(
   second: Groups,
   { seed, coverage = COVERAGE, resamples = RESAMPLES }: BootstrapOptions,
 ): MedianRatio | undefined {
-  const [before, after] = [filled(first), filled(second)];
+  const [before, after] = [filledGroups(first), filledGroups(second)];
   const base = medianInPlace(Float64Array.from(before.flat()));
   const other = medianInPlace(Float64Array.from(after.flat()));
   if (!(base > 0) || Number.isNaN(other)) return undefined;
@@ -37,33 +38,8 @@ export function medianRatio(
   const random = new FastRandom(seed);
   const replicates = new Float64Array(resamples);
   for (let index = 0; index < resamples; index += 1) {
-    replicates[index] = medianOfDraw(after, random) / medianOfDraw(before, random);
+    const otherDrawn = medianInPlace(drawGroups(after, random));
+    replicates[index] = otherDrawn / medianInPlace(drawGroups(before, random));
   }
-  replicates.sort();
-  const tail = (1 - coverage) / 2;
-  return {
-    ratio,
-    interval: {
-      lower: sortedQuantile(replicates, tail),
-      upper: sortedQuantile(replicates, 1 - tail),
-      coverage,
-    },
-  };
-}
-
-function filled(groups: Groups): Groups {
-  return groups.filter((group) => group.length > 0);
-}
-
-function medianOfDraw(groups: Groups, random: FastRandom): number {
-  const values: number[] = [];
-  for (let place = 0; place < groups.length; place += 1) {
-    // One group is not drawn: there is no other that it could have been.
-    const chosen = groups.length === 1 ? 0 : random.nextBelow(groups.length);
-    const group = groups[chosen] ?? [];
-    for (let index = 0; index < group.length; index += 1) {
-      values.push(group[random.nextBelow(group.length)] ?? Number.NaN);
-    }
-  }
-  return medianInPlace(Float64Array.from(values));
+  return { ratio, interval: percentileInterval(replicates, coverage) };
 }
