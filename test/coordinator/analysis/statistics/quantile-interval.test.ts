@@ -20,6 +20,20 @@ test('quantileInterval of the median is the interval of the median', (t) => {
   t.pass();
 });
 
+test('quantileInterval of the mirrored values is the mirrored interval', (t) => {
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 300 }), fc.integer({ min: 1, max: 9 }), (size, tenth) => {
+      const below = quantileInterval(ranks(size), tenth / 10);
+      const above = quantileInterval(ranks(size), 1 - tenth / 10);
+      assert.equal(below === undefined, above === undefined);
+      if (below === undefined || above === undefined) return;
+      assert.equal(below.lower, size + 1 - above.upper);
+      assert.equal(below.upper, size + 1 - above.lower);
+    }),
+  );
+  t.pass();
+});
+
 test('quantileInterval of a 95th percentile needs 72 values to have an upper end', (t) => {
   // 0.95^n alone is under 2.5 % from n = 72 on; each tail holds half of 5 %.
   t.is(quantileInterval(ranks(71), 0.95), undefined);
