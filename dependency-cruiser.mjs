@@ -62,6 +62,20 @@ export default {
       to: { path: NATS },
     },
     {
+      name: 'store-knows-no-wire',
+      severity: 'error',
+      comment: 'Tables are made of run folders, without bus and command line.',
+      from: { path: '^coordinator/(store|archive|import|recording)/' },
+      to: { path: '^coordinator/(cli|dispatch|experiment|report|timekeeper)/' },
+    },
+    {
+      name: 'only-the-store-knows-duckdb',
+      severity: 'error',
+      comment: 'DuckDB is used in coordinator/store/ only.',
+      from: { path: `^(${LAYERS.join('|')})/`, pathNot: '^(coordinator/store|test)/' },
+      to: { path: 'node_modules/@duckdb/' },
+    },
+    {
       name: 'provisioning-only-makes-keys',
       severity: 'error',
       comment: 'provisioning/nats may use @nats-io/nkeys and nothing else of the client.',

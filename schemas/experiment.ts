@@ -80,6 +80,62 @@ const DeviceSelection = z
   })
   .meta({ description: 'Which devices take part.' });
 
+const RepetitionCount = z.int().min(1).max(100_000);
+
+/** When a run may end before its last repetition. */
+const Until = z
+  .strictObject({
+    halfWidthPercent: z
+      .number()
+      .positive()
+      .max(100)
+      .optional()
+      .meta({
+        description:
+          'Wanted precision: half the width of the interval, percent of what is estimated. ' +
+          'Reached when every cell has it. Absent: only the time ends the run early.',
+      }),
+    of: z.enum(['median', 'p95']).default('median').meta({
+      description: 'What is estimated: the median or the 95th percentile of each cell.',
+    }),
+    looks: z
+      .array(RepetitionCount)
+      .min(1)
+      .max(20)
+      .optional()
+      .meta({
+        description:
+          'After how many repetitions it is looked whether that is reached, ascending; and at ' +
+          '"repetitions", always. Each look costs some precision. Absent: at "repetitions" and ' +
+          'its halves, four looks at most, none below 10.',
+      }),
+    timeLimitMinutes: z.number().positive().max(43_200).optional().meta({
+      description:
+        'No repetition begins after this time from the first trial on, minutes. Absent: no limit.',
+    }),
+  })
+  .refine(
+    ({ halfWidthPercent, timeLimitMinutes }) =>
+      halfWidthPercent !== undefined || timeLimitMinutes !== undefined,
+    {
+      error: 'name halfWidthPercent, timeLimitMinutes or both',
+      when: ({ issues, value }) => issues.length === 0 && typeof value === 'object',
+    },
+  )
+  .refine(({ halfWidthPercent, looks }) => halfWidthPercent !== undefined || looks === undefined, {
+    error: 'looks are of use only with halfWidthPercent',
+    path: ['looks'],
+    when: ({ issues, value }) => issues.length === 0 && typeof value === 'object',
+  })
+  .meta({
+    description:
+      'Ends the run early: once it is precise enough, or out of time. Decided after whole ' +
+      'repetitions only, for all cells together; "repetitions" is then the most there can be.',
+  });
+
+/** What the rules about looks need to be sound, whatever else is wrong. */
+const LooksInUntil = z.object({ until: z.object({ looks: z.array(z.number()) }) });
+
 /** What the rule about instances needs to be sound, whatever else is wrong. */
 const KindAndInstances = z.object({
   procedure: z.object({ kind: z.string() }),
@@ -100,7 +156,10 @@ export const Experiment = z
       .strictObject(SandboxLimits.shape)
       .prefault({})
       .meta({ description: 'Limits of each sandbox.' }),
-    repetitions: z.int().min(1).max(100_000).meta({ description: 'Trials per cell.' }),
+    repetitions: RepetitionCount.meta({
+      description: 'Trials per cell; with "until", the most there can be.',
+    }),
+    until: Until.optional(),
     order: z
       .enum(['randomised-blocks', 'fixed'])
       .default('randomised-blocks')
@@ -151,5 +210,25 @@ export const Experiment = z
       when: ({ value }) => KindAndInstances.safeParse(value).success,
     },
   )
+  .superRefine(
+    ({ repetitions, until }, context) => {
+      for (const [index, message] of mistakesOfLooks(until?.looks ?? [], repetitions)) {
+        context.addIssue({ code: 'custom', path: ['until', 'looks', index], message });
+      }
+    },
+    { when: ({ value }) => LooksInUntil.safeParse(value).success },
+  )
   .meta({ title: 'Lockstep experiment', description: 'What to measure, on which devices.' });
 export type Experiment = z.output<typeof Experiment>;
+
+/** By place in the list of looks; repetitions may be missing or of a wrong type. */
+function mistakesOfLooks(looks: readonly number[], repetitions: unknown): [number, string][] {
+  return looks.flatMap((look, index): [number, string][] => {
+    const before = looks[index - 1];
+    if (before !== undefined && look <= before) {
+      return [[index, `looks ascend, but ${look} follows ${before}`]];
+    }
+    if (typeof repetitions !== 'number' || look <= repetitions) return [];
+    return [[index, `${look} is more than the ${repetitions} repetitions`]];
+  });
+}

@@ -17,7 +17,11 @@ export type PlannedTrial = z.output<typeof PlannedTrial>;
 export const Plan = z.object({
   ...protocolField,
   seed: z.int().min(0),
-  order: z.enum(['randomised-blocks', 'fixed']),
+  order: z.enum(['randomised-blocks', 'fixed', 'unknown']).meta({
+    description:
+      'unknown: the source of an imported run does not tell it; positions are then places in ' +
+      'the source and say nothing about time.',
+  }),
   cells: z.array(Cell),
   skipped: z
     .array(z.object({ cell: Cell, failure: Failure, deviceId: Identifier.optional() }))

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { ClockEstimate } from './clock.ts';
 import { Failure } from './failure.ts';
 import { protocolField } from './protocol.ts';
-import { SandboxName } from './sandbox.ts';
+import { RecordedSandboxName } from './sandbox.ts';
 import { Digest, Identifier, Nanoseconds } from './units.ts';
 
 /** The named instants of one sandbox's life, in order; see ARCHITECTURE.md. */
@@ -120,6 +120,7 @@ export const INVALID_CODES = {
   'clock-changed': 'Fleet time was another clock after the trial than before.',
   paused: 'The measuring process, or the machine, stood still during the trial.',
   leftover: 'Something of a sandbox remained after it was removed.',
+  'duplicated-row': 'The row repeats another one of the file that it was imported from.',
 } as const;
 export type InvalidCode = keyof typeof INVALID_CODES;
 const invalidCodes = Object.keys(INVALID_CODES) as [InvalidCode, ...InvalidCode[]];
@@ -134,7 +135,7 @@ export type InvalidMark = z.output<typeof InvalidMark>;
 /** One combination of the experiment's factors. */
 export const Cell = z.object({
   id: z.string().max(200).meta({ description: 'The factors in one string.' }),
-  sandbox: SandboxName,
+  sandbox: RecordedSandboxName,
   function: Identifier,
   instances: z.int().min(1).max(1024).meta({ description: 'Sandboxes started at once.' }),
 });
@@ -149,8 +150,10 @@ export const TrialResult = z
     attempt: z.int().min(1).meta({ description: 'From 1; a repeated trial counts up.' }),
     deviceId: Identifier,
     cell: Cell,
-    reportedBy: z.enum(['device', 'coordinator']).meta({
-      description: 'The coordinator reports in place of a device that was lost or declined.',
+    reportedBy: z.enum(['device', 'coordinator', 'import']).meta({
+      description:
+        'The coordinator reports in place of a device that was lost or declined. import: read ' +
+        'from a file of another tool, see the provenance of the run.',
     }),
     status: z.enum(['ok', 'failed']).meta({
       description: 'Failed if the trial or any of its instances failed.',
@@ -163,6 +166,15 @@ export const TrialResult = z
       description: 'The barriers that it passed, in order. Absent: none.',
     }),
     instances: z.array(Instance).max(1024),
+    hostMemoryDropBytes: z
+      .int()
+      .min(0)
+      .optional()
+      .meta({
+        description:
+          'By how much all sandboxes of the trial together lowered the memory that the host had ' +
+          'available, bytes. Absent if it was not measured.',
+      }),
     functionDigest: Digest.optional().meta({ description: 'Absent if it never armed.' }),
     sandboxDetails: z.record(z.string().max(64), z.string().max(256)).meta({
       description: 'What the sandbox ran on, as in its availability.',

@@ -2,7 +2,11 @@ import { z } from 'zod';
 import { Device } from './device.ts';
 import { Experiment } from './experiment.ts';
 import { Failure } from './failure.ts';
+import { Look, Stopped } from './look.ts';
+import { Plan } from './plan.ts';
 import { protocolField } from './protocol.ts';
+import { Provenance } from './provenance.ts';
+import { RecordedSandboxName } from './sandbox.ts';
 import { Digest, Identifier } from './units.ts';
 
 /** The states of a run; the last four are ends. */
@@ -11,16 +15,51 @@ export const RunState = z
   .meta({
     description:
       'queued: waits for devices. preparing: devices fetch and check. running: trials go on. ' +
-      'completed: every trial was done. cancelled: by a person. failed: could not go on. ' +
+      'completed: every trial was done, or the stop rule ended it. cancelled: by a person. ' +
+      'failed: could not go on. ' +
       'interrupted: the coordinator stopped.',
   });
 export type RunState = z.output<typeof RunState>;
+
+const recordedFactors = Experiment.shape.factors.shape;
+
+/**
+ * An experiment in a record. It was checked when it was submitted, and may name kinds of sandbox
+ * that this release has no driver for.
+ */
+export const RecordedExperiment = z.object({
+  ...Experiment.shape,
+  factors: z.object({
+    ...recordedFactors,
+    sandbox: z.array(RecordedSandboxName).min(1).max(256),
+    function: z.array(Identifier).min(1).max(256),
+    instances: z.array(z.int().min(1).max(1024)).min(1).max(1024),
+  }),
+  order: Plan.shape.order.default('randomised-blocks'),
+});
+export type RecordedExperiment = z.output<typeof RecordedExperiment>;
+
+/** What says whether `results.ndjson` is whole, and was not changed. */
+export const ResultsFile = z.object({
+  lineCheck: z.literal('crc-32').optional().meta({
+    description: 'Every line ends with its checksum. Absent if lines need not have one.',
+  }),
+  end: z
+    .object({ bytes: z.int().min(0), lines: z.int().min(0), digest: Digest })
+    .optional()
+    .meta({
+      description:
+        'Length and digest of the file when it was last recorded as complete; lines that came ' +
+        'after are beyond it. Absent until the run ended.',
+    }),
+});
+export type ResultsFile = z.output<typeof ResultsFile>;
 
 /** The record of a run: `run.json` in its folder. */
 export const Run = z.object({
   ...protocolField,
   runId: Identifier,
-  experiment: Experiment,
+  experiment: RecordedExperiment,
   state: RunState,
   failure: Failure.optional().meta({ description: 'Why it ended. Absent unless it ended badly.' }),
   waitingFor: z.array(Identifier).optional().meta({
@@ -37,7 +76,14 @@ export const Run = z.object({
   }),
   trialsPlanned: z.int().min(0),
   trialsDone: z.int().min(0),
+  stopped: Stopped.optional().meta({
+    description: 'How its stop rule ended it. Absent without one, and for other ends.',
+  }),
   coordinatorVersion: z.string().max(64),
+  resultsFile: ResultsFile.optional().meta({ description: 'Absent in runs of older releases.' }),
+  provenance: Provenance.optional().meta({
+    description: 'Where an imported run comes from. Absent for a run of this tool.',
+  }),
 });
 export type Run = z.output<typeof Run>;
 
@@ -77,6 +123,8 @@ export const LedgerEvent = z.discriminatedUnion('event', [
     ok: z.int().min(0),
     failed: z.int().min(0),
   }),
+  z.object({ ...eventBase, event: z.literal('look'), ...Look.shape }),
+  z.object({ ...eventBase, event: z.literal('stopped'), ...Stopped.shape }),
 ]);
 export type LedgerEvent = z.output<typeof LedgerEvent>;
 
@@ -89,6 +137,9 @@ export const Progress = z.object({
   trialsPlanned: z.int().min(0),
   message: z.string().max(1024).meta({ description: 'What happened, as a line for people.' }),
   failure: Failure.optional().meta({ description: 'Absent unless something failed.' }),
+  isDecision: z.boolean().optional().meta({
+    description: 'True of what must not be passed over: what the stop rule decided.',
+  }),
   etaMs: z.number().min(0).optional().meta({
     description: 'Estimated time to the end, ms. Absent if unknown.',
   }),

@@ -1,11 +1,20 @@
 import { z } from 'zod';
 import { Failure } from './failure.ts';
+import { Identifier } from './units.ts';
 
 /** The kinds of sandbox that this release has a driver for. */
 export const SandboxName = z
   .enum(['process', 'runc', 'gvisor', 'microvm'])
   .meta({ description: 'A kind of sandbox.' });
 export type SandboxName = z.output<typeof SandboxName>;
+
+/**
+ * A kind of sandbox in a record. Imported runs, and runs of other releases, name kinds that this
+ * release has no driver for; only experiment files are limited to {@link SandboxName}.
+ */
+export const RecordedSandboxName = Identifier.meta({
+  description: 'A kind of sandbox, with a driver in this release or not.',
+});
 
 /** What a device found out about one kind of sandbox by starting it. */
 export const SandboxAvailability = z

@@ -184,6 +184,9 @@ const PLANTED: readonly [file: string, source: string, rule: string | undefined]
   ['bus/nats.ts', "import 'nats';", undefined],
   ['provisioning/nats/a.ts', "import 'nats';", 'provisioning-only-makes-keys'],
   ['provisioning/nats/b.ts', "import '@nats-io/nkeys';", undefined],
+  ['coordinator/store/a.ts', "import '../cli/empty.ts';", 'store-knows-no-wire'],
+  ['coordinator/cli/b.ts', "import '@duckdb/node-api';", 'only-the-store-knows-duckdb'],
+  ['coordinator/store/b.ts', "import '@duckdb/node-api';", undefined],
   // A circle is told once, for the file that comes first.
   ['bus/circle.ts', "import './circle-back.ts';", undefined],
   ['bus/circle-back.ts', "import './circle.ts';", 'no-circular'],
@@ -201,7 +204,8 @@ test('every layer rule can be broken, and is found broken', async (t) => {
   };
   write('tsconfig.json', TEXTS.get('tsconfig.json') ?? '');
   for (const layer of LAYERS) write(`${layer}/empty.ts`, 'export interface A { a: 1 }\n');
-  for (const name of ['nats', '@nats-io/nkeys', '@opentelemetry/api']) {
+  write('coordinator/cli/empty.ts', '');
+  for (const name of ['nats', '@nats-io/nkeys', '@opentelemetry/api', '@duckdb/node-api']) {
     write(`node_modules/${name}/package.json`, JSON.stringify({ name, main: 'main.js' }));
     write(`node_modules/${name}/main.js`, '');
   }

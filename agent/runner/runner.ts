@@ -14,7 +14,7 @@ import { Cgroups } from '../sandboxes/cgroup.ts';
 import type { DriverContext } from '../sandboxes/driver.ts';
 import type { FunctionRoot } from '../sandboxes/function-root.ts';
 import { SlotPool } from '../sandboxes/network.ts';
-import { drivers } from '../sandboxes/registry.ts';
+import { driverOf } from '../sandboxes/registry.ts';
 import { BarrierPasser } from './barrier-passer.ts';
 import { PauseWatch } from './pause-watch.ts';
 import type { BarrierArrival } from './port.ts';
@@ -50,7 +50,7 @@ export class Runner {
   readonly #clock: Clock;
   readonly #onBarrier: (arrival: BarrierArrival) => void;
   readonly #pauses: PauseWatch;
-  readonly #details = new Map<SandboxName, Promise<Record<string, string>>>();
+  readonly #details = new Map<string, Promise<Record<string, string>>>();
   #world: World | undefined;
   #trial: ArmedTrial | undefined;
   #arming: Promise<ArmedProcedure> | undefined;
@@ -210,17 +210,17 @@ export class Runner {
     return this.#world;
   }
 
-  #detect(name: SandboxName): Promise<Record<string, string>> {
+  #detect(name: string): Promise<Record<string, string>> {
     let details = this.#details.get(name);
     if (details === undefined) {
-      details = drivers[name].detect(this.#worldOrThrow().driverContext);
+      details = driverOf(name).detect(this.#worldOrThrow().driverContext);
       this.#details.set(name, details);
     }
     return details;
   }
 
   #procedureContext(
-    sandbox: SandboxName,
+    sandbox: string,
     options: {
       functionName: string;
       readyTimeoutMs: number;
@@ -239,7 +239,7 @@ export class Runner {
       );
     }
     return {
-      driver: drivers[sandbox],
+      driver: driverOf(sandbox),
       driverContext: world.driverContext,
       functionRoot,
       limits: world.limits,

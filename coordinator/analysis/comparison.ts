@@ -1,10 +1,15 @@
-import { groupBy } from './measured-result.ts';
+import type { Run } from '../../schemas/run.ts';
+import { conditionDifferences } from './condition-differences.ts';
+import { compareFailures } from './failure-comparison.ts';
+import type { FailureComparison } from './failure-comparison.ts';
+import { hostNames } from './host-names.ts';
+import { hostRatio } from './host-ratio.ts';
 import type { CellSummary, RunSummary, Unit } from './run-summary.ts';
 import { effectSize } from './statistics/effect-size.ts';
 import type { EffectSize } from './statistics/effect-size.ts';
+import { ratioCaution } from './statistics/interval-trust.ts';
 import { holmAdjust } from './statistics/multiple-comparisons.ts';
 import { rankSumTest } from './statistics/rank-sum-test.ts';
-import { medianRatio } from './statistics/ratio-interval.ts';
 import type { MedianRatio } from './statistics/ratio-interval.ts';
 
 /** What a comparison of one cell comes to. */
@@ -15,7 +20,7 @@ export const VERDICTS = {
   'slightly-slower': 'the second run is slower, perhaps by less than the margin',
   'slightly-faster': 'the second run is faster, perhaps by less than the margin',
   undecided: 'the interval holds both no difference and more than the margin: repeat more often',
-  'too-few': 'fewer than 5 independent values on a side: no interval',
+  'too-few': 'too few independent values or hosts on a side: no interval',
   missing: 'one of the runs has no valid value in this cell',
 } as const;
 export type Verdict = keyof typeof VERDICTS;
@@ -31,6 +36,10 @@ export interface CellComparison {
   /** Of the rank sum test, corrected by Holm over the cells compared. */
   readonly pAdjusted?: number;
   readonly verdict: Verdict;
+  /** What a reader must know of the interval, or why there is none. Absent if nothing. */
+  readonly caution?: string;
+  /** Absent if a run made no attempt in the cell. */
+  readonly failures?: FailureComparison;
 }
 
 /** Two runs, cell by cell. */
@@ -47,51 +56,85 @@ export interface RunComparison {
 export interface ComparisonOptions {
   readonly margin: number;
   readonly seed: number;
+  /** The records of both. Without them hosts go by devices, and conditions are not compared. */
+  readonly runs?: readonly [Run, Run];
 }
 
-/** Compares the cells of two runs; pure. Values that share a host count as that host's. */
+/** The part of a run that a comparison needs. */
+export type ComparableRun = Pick<
+  RunSummary,
+  'runId' | 'state' | 'metric' | 'hosts' | 'setUps' | 'cells'
+>;
+
+/**
+ * Compares the cells of two runs; pure. Values that share a host count as that host's. Where two
+ * hosts or more are in both runs, each is compared with itself.
+ */
 export function compareRuns(
-  before: RunSummary,
-  after: RunSummary,
-  { margin, seed }: ComparisonOptions,
+  before: ComparableRun,
+  after: ComparableRun,
+  options: ComparisonOptions,
 ): RunComparison {
-  const cells = [...new Set([...before.cells, ...after.cells].map(({ cell }) => cell.id))];
-  const raw = cells.map((cellId) => {
-    const pair = [cellOf(before, cellId), cellOf(after, cellId)] as const;
-    const [first, second] = pair.map((cell) => cell?.units.map(({ valueNs }) => valueNs) ?? []);
-    return { cellId, pair, pValue: rankSumTest(first ?? [], second ?? []) };
+  const cellIds = [...new Set([...before.cells, ...after.cells].map(({ cell }) => cell.id))];
+  const [firstNames, secondNames] = [
+    hostNames(before, options.runs?.[0]),
+    hostNames(after, options.runs?.[1]),
+  ];
+  const pairs = cellIds.map((cellId): CellPair => {
+    const [first, second] = [cellOf(before, cellId), cellOf(after, cellId)];
+    return {
+      cellId,
+      cells: [first, second],
+      units: [named(first?.units, firstNames), named(second?.units, secondNames)],
+    };
   });
-  const tested = raw.filter(({ pValue }) => pValue !== undefined);
-  const adjusted = holmAdjust(tested.map(({ pValue }) => pValue ?? 1));
+  const pValues = pairs.map(({ units: [first, second] }) =>
+    rankSumTest(valuesOf(first), valuesOf(second)),
+  );
+  const adjusted = holmAdjust(pValues.filter((pValue) => pValue !== undefined));
+  let tested = 0;
   return {
     runIds: [before.runId, after.runId],
-    margin,
-    cells: raw.map((one) => {
-      const place = tested.indexOf(one);
-      return compareCell(one.cellId, one.pair, { margin, seed, pAdjusted: adjusted[place] });
+    margin: options.margin,
+    cells: pairs.map((pair, index) => {
+      const pAdjusted = pValues[index] === undefined ? undefined : adjusted[tested++];
+      const [first, second] = pair.cells;
+      const failures =
+        first === undefined || second === undefined
+          ? undefined
+          : compareFailures([first, second], [before, after], cellIds.length);
+      return {
+        ...compareCell(pair, options),
+        ...(pAdjusted === undefined ? {} : { pAdjusted }),
+        ...(failures === undefined ? {} : { failures }),
+      };
     }),
-    warnings: warningsOf(before, after),
+    warnings: warningsOf(before, after, options.runs),
   };
 }
 
+interface CellPair {
+  readonly cellId: string;
+  readonly cells: readonly [CellSummary | undefined, CellSummary | undefined];
+  /** With hosts by names that are the same in both runs. */
+  readonly units: readonly [readonly Unit[], readonly Unit[]];
+}
+
 function compareCell(
-  cellId: string,
-  [before, after]: readonly [CellSummary | undefined, CellSummary | undefined],
-  options: ComparisonOptions & { readonly pAdjusted: number | undefined },
+  { cellId, cells: [before, after], units: [first, second] }: CellPair,
+  { margin, seed }: ComparisonOptions,
 ): CellComparison {
-  const groups = [hostGroups(before?.units ?? []), hostGroups(after?.units ?? [])] as const;
-  const [first, second] = [groups[0].flat(), groups[1].flat()];
-  const ratio = medianRatio(groups[0], groups[1], { seed: options.seed });
-  const effect = effectSize(first, second);
-  const { pAdjusted } = options;
+  const ratio = hostRatio(first, second, { seed });
+  const effect = effectSize(valuesOf(first), valuesOf(second));
+  const caution = ratio === undefined ? undefined : ratioCaution(ratio);
   return {
     cellId,
     n: [first.length, second.length],
     mediansNs: [before?.latency?.medianNs, after?.latency?.medianNs],
     ...(ratio === undefined ? {} : { ratio }),
     ...(effect === undefined ? {} : { effect }),
-    ...(pAdjusted === undefined ? {} : { pAdjusted }),
-    verdict: verdictOf(ratio, options.margin),
+    verdict: verdictOf(ratio, margin),
+    ...(caution === undefined ? {} : { caution }),
   };
 }
 
@@ -108,17 +151,26 @@ export function verdictOf(ratio: MedianRatio | undefined, margin: number): Verdi
   return upper < 1 ? 'slightly-faster' : 'undecided';
 }
 
-function cellOf(summary: RunSummary, cellId: string): CellSummary | undefined {
+function cellOf(summary: ComparableRun, cellId: string): CellSummary | undefined {
   return summary.cells.find(({ cell }) => cell.id === cellId);
 }
 
-function hostGroups(units: readonly Unit[]): number[][] {
-  return [...groupBy(units, ({ host }) => host).values()].map((own) =>
-    own.map(({ valueNs }) => valueNs),
-  );
+function named(
+  units: readonly Unit[] | undefined,
+  names: ReadonlyMap<string, string>,
+): readonly Unit[] {
+  return (units ?? []).map((unit) => ({ ...unit, host: names.get(unit.host) ?? unit.host }));
 }
 
-function warningsOf(before: RunSummary, after: RunSummary): string[] {
+function valuesOf(units: readonly Unit[]): number[] {
+  return units.map(({ valueNs }) => valueNs);
+}
+
+function warningsOf(
+  before: ComparableRun,
+  after: ComparableRun,
+  runs: ComparisonOptions['runs'],
+): string[] {
   const warnings: string[] = [];
   if (before.metric !== after.metric) {
     warnings.push(`the runs measured different things: ${before.metric} and ${after.metric}`);
@@ -127,5 +179,18 @@ function warningsOf(before: RunSummary, after: RunSummary): string[] {
     if (state !== 'completed')
       warnings.push(`run ${runId} is ${state}: its cells are not balanced`);
   }
-  return warnings;
+  if (runs === undefined) return warnings;
+  const [first, second] = [hostNames(before, runs[0]), hostNames(after, runs[1])];
+  const shared = [...first.values()].filter((name) => [...second.values()].includes(name));
+  if (shared.length < Math.max(first.size, second.size)) {
+    warnings.push(
+      `the hosts are not the same (${first.size} before, ${second.size} after, ${shared.length} ` +
+        'in both): how much hosts differ is a part of each ratio',
+    );
+  }
+  const sources = [
+    { run: runs[0], summary: before },
+    { run: runs[1], summary: after },
+  ] as const;
+  return [...warnings, ...conditionDifferences(...sources)];
 }

@@ -1,10 +1,9 @@
 import type { InvalidCode } from '../../schemas/result.ts';
-import { groupBy, startKey } from './measured-result.ts';
-import type { MeasuredResult } from './measured-result.ts';
-import { defined } from './metrics.ts';
+import { groupBy } from './measured-result.ts';
 import { counted, information, warning } from './note.ts';
 import type { NoteSources } from './note.ts';
 import { realTimeNotes } from './real-time-notes.ts';
+import type { RunConditions } from './run-conditions.ts';
 import type { Note } from './run-summary.ts';
 
 /** The mark of a result whose timekeeper was another one after the trial than before. */
@@ -13,7 +12,7 @@ const TIMEKEEPER_CHANGED: InvalidCode = 'clock-changed';
 /**
  * Notes on the conditions of the measurement: hosts, order, and what differs where it should not.
  */
-export function conditionNotes({ plan, measured, summary }: NoteSources): Note[] {
+export function conditionNotes({ plan, conditions, summary }: NoteSources): Note[] {
   const notes: Note[] = [];
   for (const { host, deviceIds } of summary.hosts) {
     if (deviceIds.length < 2) continue;
@@ -51,29 +50,27 @@ export function conditionNotes({ plan, measured, summary }: NoteSources): Note[]
   }
   return [
     ...notes,
-    ...mixedConditions(measured),
-    ...realTimeNotes(measured),
-    ...spreadNotes(summary.start.trials.length, measured),
+    ...mixedConditions(conditions),
+    ...realTimeNotes(conditions),
+    ...spreadNotes(conditions.commonStarts - summary.start.trials.length),
   ];
 }
 
 /** A cell should run on one version of everything; where it does not, pooling confounds. */
-function mixedConditions(measured: readonly MeasuredResult[]): Note[] {
+function mixedConditions(conditions: RunConditions): Note[] {
   const notes: Note[] = [];
-  const armed = measured.filter(({ result }) => result.functionDigest !== undefined);
-  for (const [sandbox, own] of groupBy(armed, ({ result }) => result.cell.sandbox)) {
-    const details = new Set(own.map(({ result }) => detailsText(result.sandboxDetails)));
-    if (details.size < 2) continue;
+  for (const [sandbox, own] of groupBy(conditions.setUps, (setUp) => setUp.sandbox)) {
+    if (own.length < 2) continue;
     notes.push(
       warning(
         'mixed-conditions',
-        `${sandbox} ran on ${details.size} set-ups: ${[...details].toSorted().join(' | ')}.`,
+        `${sandbox} ran on ${own.length} set-ups: ` +
+          `${own.map(({ details }) => details).join(' | ')}.`,
         'Bring the devices to one version and platform, or compare them apart.',
       ),
     );
   }
-  for (const [name, own] of groupBy(armed, ({ result }) => result.cell.function)) {
-    const digests = new Set(defined(own.map(({ result }) => result.functionDigest)));
+  for (const [name, digests] of conditions.digestsOf) {
     if (digests.size < 2) continue;
     notes.push(
       warning(
@@ -83,18 +80,16 @@ function mixedConditions(measured: readonly MeasuredResult[]): Note[] {
       ),
     );
   }
-  return [...notes, ...mixedClasses(measured)];
+  return [...notes, ...mixedClasses(conditions)];
 }
 
 /** Where a class has its reason, the note on real-time scheduling tells more. */
-function mixedClasses(measured: readonly MeasuredResult[]): Note[] {
-  if (measured.some(({ result }) => result.start?.schedulingReason !== undefined)) return [];
-  const classes = new Set(defined(measured.map(({ result }) => result.start?.schedulingClass)));
-  if (classes.size < 2) return [];
+function mixedClasses({ schedulingClasses, ordinaryReason }: RunConditions): Note[] {
+  if (ordinaryReason !== undefined || schedulingClasses.size < 2) return [];
   return [
     information(
       'mixed-conditions',
-      `The measuring processes ran in different scheduling classes: ${[...classes]
+      `The measuring processes ran in different scheduling classes: ${[...schedulingClasses]
         .toSorted()
         .join(', ')}.`,
       'Give every agent the right to SCHED_FIFO, or take it from all.',
@@ -102,20 +97,8 @@ function mixedClasses(measured: readonly MeasuredResult[]): Note[] {
   ];
 }
 
-function detailsText(details: Readonly<Record<string, string>>): string {
-  return Object.entries(details)
-    .toSorted(([a], [b]) => (a < b ? -1 : 1))
-    .map(([name, value]) => `${name} ${value}`)
-    .join(', ');
-}
-
 /** A trial on several devices whose spread can't be told must not look as if it had none. */
-function spreadNotes(trialsCompared: number, measured: readonly MeasuredResult[]): Note[] {
-  const started = measured.filter(({ result }) => result.start !== undefined);
-  const together = [...groupBy(started, ({ result }) => startKey(result))]
-    .map(([, results]) => results.length)
-    .filter((devices) => devices > 1).length;
-  const unknown = together - trialsCompared;
+function spreadNotes(unknown: number): Note[] {
   if (unknown <= 0) return [];
   return [
     warning(

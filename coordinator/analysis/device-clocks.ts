@@ -1,62 +1,98 @@
-import type { ClockEstimate } from '../../schemas/clock.ts';
 import type { TrialResult } from '../../schemas/result.ts';
-import { groupBy } from './measured-result.ts';
-import { defined } from './metrics.ts';
 import { median } from './quantile.ts';
 import type { DeviceClock, DeviceScheduling } from './run-summary.ts';
 
+interface Estimates {
+  readonly boundsNs: number[];
+  readonly agesNs: number[];
+  readonly driftsPpb: number[];
+  roundTripMinNs: number;
+  bracketed: number;
+}
+
 /** What each device's estimates of fleet time were like; devices without any are left out. */
-export function deviceClocks(results: readonly TrialResult[]): DeviceClock[] {
-  return byDevice(results).flatMap(([deviceId, own]): DeviceClock[] => {
-    const clocks = defined(own.map(({ clock }) => clock));
-    const valuesOf = (read: (clock: ClockEstimate) => bigint): number[] =>
-      clocks.map((clock) => Number(read(clock)));
-    const boundsNs = valuesOf(({ boundNs }) => boundNs);
-    const boundMedianNs = median(boundsNs);
-    const ageMedianNs = median(valuesOf(({ ageNs }) => ageNs));
-    if (boundMedianNs === undefined || ageMedianNs === undefined) return [];
-    const driftPpb = median(defined(clocks.map((clock) => clock.driftPpb)));
-    const bracketed = clocks.filter((clock) => clock.bracketed).length;
-    return [
-      {
-        deviceId,
-        estimates: clocks.length,
-        boundMaxNs: greatest(boundsNs),
-        boundMedianNs,
-        ageMedianNs,
-        roundTripMinNs: least(valuesOf(({ roundTripMinNs }) => roundTripMinNs)),
-        bracketedShare: bracketed / clocks.length,
-        ...(driftPpb === undefined ? {} : { driftPpb }),
-      },
-    ];
-  });
+export class ClockTally {
+  readonly #byDevice = new Map<string, Estimates>();
+
+  /** Adds results. */
+  add(results: readonly TrialResult[]): void {
+    for (const { deviceId, clock } of results) {
+      if (clock === undefined) continue;
+      const own = this.#byDevice.get(deviceId) ?? noEstimates();
+      this.#byDevice.set(deviceId, own);
+      own.boundsNs.push(Number(clock.boundNs));
+      own.agesNs.push(Number(clock.ageNs));
+      if (clock.driftPpb !== undefined) own.driftsPpb.push(clock.driftPpb);
+      own.roundTripMinNs = Math.min(own.roundTripMinNs, Number(clock.roundTripMinNs));
+      if (clock.bracketed) own.bracketed += 1;
+    }
+  }
+
+  /** The figures so far, by device id. */
+  summary(): DeviceClock[] {
+    return byId(this.#byDevice).flatMap(([deviceId, own]): DeviceClock[] => {
+      const { boundsNs, agesNs, driftsPpb, roundTripMinNs, bracketed } = own;
+      const boundMedianNs = median(boundsNs);
+      const ageMedianNs = median(agesNs);
+      if (boundMedianNs === undefined || ageMedianNs === undefined) return [];
+      const driftPpb = median(driftsPpb);
+      return [
+        {
+          deviceId,
+          estimates: boundsNs.length,
+          boundMaxNs: boundsNs.reduce((most, value) => Math.max(most, value), -Infinity),
+          boundMedianNs,
+          ageMedianNs,
+          roundTripMinNs,
+          bracketedShare: bracketed / boundsNs.length,
+          ...(driftPpb === undefined ? {} : { driftPpb }),
+        },
+      ];
+    });
+  }
+}
+
+function noEstimates(): Estimates {
+  return { boundsNs: [], agesNs: [], driftsPpb: [], roundTripMinNs: Infinity, bracketed: 0 };
+}
+
+interface Scheduled {
+  starts: number;
+  readonly classes: Set<string>;
+  readonly reasons: Set<string>;
 }
 
 /** How the measuring process of each device that started a trial was scheduled. */
-export function deviceScheduling(results: readonly TrialResult[]): DeviceScheduling[] {
-  return byDevice(results).flatMap(([deviceId, own]): DeviceScheduling[] => {
-    const starts = defined(own.map(({ start }) => start));
-    if (starts.length === 0) return [];
-    const reasons = defined(starts.map(({ schedulingReason }) => schedulingReason));
-    return [
-      {
-        deviceId,
-        starts: starts.length,
-        classes: [...new Set(starts.map(({ schedulingClass }) => schedulingClass))],
-        reasons: [...new Set(reasons)],
-      },
-    ];
-  });
+export class SchedulingTally {
+  readonly #byDevice = new Map<string, Scheduled>();
+
+  /** Adds results. */
+  add(results: readonly TrialResult[]): void {
+    for (const { deviceId, start } of results) {
+      if (start === undefined) continue;
+      const own = this.#byDevice.get(deviceId) ?? {
+        starts: 0,
+        classes: new Set(),
+        reasons: new Set(),
+      };
+      this.#byDevice.set(deviceId, own);
+      own.starts += 1;
+      own.classes.add(start.schedulingClass);
+      if (start.schedulingReason !== undefined) own.reasons.add(start.schedulingReason);
+    }
+  }
+
+  /** The figures so far, by device id. */
+  summary(): DeviceScheduling[] {
+    return byId(this.#byDevice).map(([deviceId, { starts, classes, reasons }]) => ({
+      deviceId,
+      starts,
+      classes: [...classes],
+      reasons: [...reasons],
+    }));
+  }
 }
 
-function byDevice(results: readonly TrialResult[]): [string, TrialResult[]][] {
-  return [...groupBy(results, ({ deviceId }) => deviceId)].toSorted(([a], [b]) => (a < b ? -1 : 1));
-}
-
-function greatest(values: readonly number[]): number {
-  return values.reduce((most, value) => Math.max(most, value), -Infinity);
-}
-
-function least(values: readonly number[]): number {
-  return values.reduce((most, value) => Math.min(most, value), Infinity);
+function byId<V>(byDevice: ReadonlyMap<string, V>): [string, V][] {
+  return [...byDevice].toSorted(([a], [b]) => (a < b ? -1 : 1));
 }

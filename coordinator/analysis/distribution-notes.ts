@@ -1,23 +1,26 @@
 import { formatMs } from './format-ms.ts';
-import { quantile } from './quantile.ts';
-import { rankCorrelation } from './rank-correlation.ts';
+import { groupBy } from './measured-result.ts';
 import { counted, information, warning } from './note.ts';
 import type { CellSummary, Note, RunSummary, Unit } from './run-summary.ts';
+import { FENCE_QUARTILE_RANGES } from './statistics/fences.ts';
+import { modality } from './statistics/modality.ts';
+import type { Modality } from './statistics/modality.ts';
+import { holmAdjust } from './statistics/multiple-comparisons.ts';
+import { quickMedian } from './statistics/quick-median.ts';
+import { valueFlags } from './value-flags.ts';
+import type { ValueFlag } from './value-flags.ts';
 
 /** Fewer values than this have no 95 % interval of their median, whatever they are. */
 const UNITS_MIN = 6;
 
-/** The far-out fences of Tukey, "Exploratory Data Analysis", 1977: 3 quartile ranges beyond. */
-const FENCE_QUARTILE_RANGES = 3;
+/** So many far-out values of a cell are named; the rest is counted. */
+const FLAGS_NAMED_MAX = 10;
 
-/** Fewer values than this make neither quartiles nor a trend. */
-const UNITS_FOR_SHAPE = 10;
+/** Chance of a note on modes, in a whole run, where every cell has one. */
+const MODES_LEVEL = 0.01;
 
-/** |rho| sqrt(n-1) beyond this has a probability of 0.5 % where there is no trend. */
-const DRIFT_Z = 2.81;
-
-/** Notes on the values themselves: too few, far out, or drifting while the run went on. */
-export function distributionNotes({ cells, metric }: Pick<RunSummary, 'cells' | 'metric'>): Note[] {
+/** Notes on the values themselves: too few, far out, or in several groups. */
+export function distributionNotes({ cells }: Pick<RunSummary, 'cells'>): Note[] {
   const notes: Note[] = [];
   const few = cells.filter(({ units }) => units.length > 0 && units.length < UNITS_MIN);
   if (few.length > 0) {
@@ -30,46 +33,67 @@ export function distributionNotes({ cells, metric }: Pick<RunSummary, 'cells' | 
       ),
     );
   }
-  for (const cell of cells) notes.push(...outlierNote(cell), ...driftNote(cell, metric));
-  return notes;
+  return [...notes, ...cells.flatMap(outlierNote), ...modeNotes(cells)];
 }
 
 function outlierNote({ cell, units }: CellSummary): Note[] {
-  const values = units.map(({ valueNs }) => valueNs);
-  const lower = quantile(values, 0.25);
-  const upper = quantile(values, 0.75);
-  if (values.length < UNITS_FOR_SHAPE || lower === undefined || upper === undefined) return [];
-  const margin = FENCE_QUARTILE_RANGES * (upper - lower);
-  const far = units.filter(({ valueNs }) => valueNs > upper + margin || valueNs < lower - margin);
+  const far = valueFlags(units);
   if (far.length === 0) return [];
+  const named = far.slice(0, FLAGS_NAMED_MAX).map(flagText);
+  const more = far.length - named.length;
   return [
     information(
       'outliers',
       `${cell.id}: ${counted(far.length, 'value')} far out (beyond ${FENCE_QUARTILE_RANGES} ` +
-        `quartile ranges): ${far.map(unitText).join(', ')}. Kept in every figure.`,
-      'Look at these trials in the CSV before you explain them.',
+        `quartile ranges on its host): ${named.join(', ')}` +
+        `${more > 0 ? ` and ${more} more` : ''}. ` +
+        'Kept in every figure.',
+      'Look at these trials in the CSV, and at what the device saw then, before you explain them.',
     ),
   ];
 }
 
-function driftNote({ cell, units }: CellSummary, metric: RunSummary['metric']): Note[] {
-  const pairs = units.flatMap(({ position, valueNs }): [number, number][] =>
-    position === undefined ? [] : [[position, valueNs]],
-  );
-  const rho = rankCorrelation(pairs);
-  if (pairs.length < UNITS_FOR_SHAPE || rho === undefined) return [];
-  if (Math.abs(rho) * Math.sqrt(pairs.length - 1) < DRIFT_Z) return [];
-  const [rises, falls] = metric === 'lateness' ? ['later', 'earlier'] : ['slower', 'faster'];
-  return [
-    information(
-      'drift',
-      `${cell.id} became ${rho > 0 ? rises : falls} while the run went on (rank ` +
-        `correlation with the position ${rho.toFixed(2)}).`,
-      'Look for warming devices or filling caches; randomised blocks keep it off single cells.',
-    ),
-  ];
+function flagText({ trialId, host, valueNs }: ValueFlag): string {
+  return `${trialId} on ${host} ${formatMs(valueNs)} ms`;
 }
 
-function unitText({ trialId, valueNs }: Unit): string {
-  return `${trialId} ${formatMs(valueNs)} ms`;
+function modeNotes(cells: readonly CellSummary[]): Note[] {
+  const tested = cells.flatMap(({ cell, units }) => {
+    const found = modality(withoutHosts(units));
+    return found === undefined ? [] : [{ cell, found }];
+  });
+  const adjusted = holmAdjust(tested.map(({ found }) => found.pValue));
+  return tested
+    .filter((_, index) => (adjusted[index] ?? 1) < MODES_LEVEL)
+    .map(({ cell, found }) =>
+      warning(
+        'several-modes',
+        `${cell.id} has more than one mode: ${modesText(found)} (dip test, p ` +
+          `${found.pValue < 0.001 ? '< 0.001' : `= ${found.pValue.toPrecision(1)}`}). The median ` +
+          'describes neither group.',
+        'Find what the groups differ in (cold or warm cache, place in the order, device) and ' +
+          'make ' +
+          'it a factor; report the groups, or the whole distribution.',
+      ),
+    );
+}
+
+/** About where the modes lie and how large they are. */
+function modesText({ modes }: Modality): string {
+  return modes
+    .map(({ centre, share }) => `${(100 * share).toFixed(0)} % around ${formatMs(centre)} ms`)
+    .join(', ');
+}
+
+/** Values as if all hosts had the same median: hosts of different speed are no modes. */
+function withoutHosts(units: readonly Unit[]): number[] {
+  const overall = quickMedian(units.map(({ valueNs }) => valueNs));
+  return [...groupBy(units, ({ host }) => host).values()].flatMap((own) => {
+    const values = own.map(({ valueNs }) => valueNs);
+    const median = quickMedian(values.slice());
+    const isScaled = overall > 0 && median > 0;
+    return values.map((value) =>
+      isScaled ? (value * overall) / median : value - median + overall,
+    );
+  });
 }

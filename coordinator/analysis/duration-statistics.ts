@@ -1,23 +1,37 @@
-import { medianInterval } from './median-interval.ts';
-import { quantile } from './quantile.ts';
 import type { DurationStatistics } from './run-summary.ts';
+import { quantileInterval } from './statistics/quantile-interval.ts';
+import { sortedQuantile } from './statistics/sorted-quantile.ts';
 
-/** The figures of some durations in ns. Undefined for no durations. */
-export function durationStatistics(valuesNs: readonly number[]): DurationStatistics | undefined {
-  const minNs = quantile(valuesNs, 0);
-  const medianNs = quantile(valuesNs, 0.5);
-  const p95Ns = quantile(valuesNs, 0.95);
-  const maxNs = quantile(valuesNs, 1);
-  if (minNs === undefined || medianNs === undefined || p95Ns === undefined || maxNs === undefined) {
-    return undefined;
-  }
-  const interval = medianInterval(valuesNs);
+/** Coverage of an interval that is looked at once. */
+export const COVERAGE = 0.95;
+
+/**
+ * The figures of some durations in ns. Undefined for no durations.
+ *
+ * @param coverage of the interval of the median, 0 to 1
+ */
+export function durationStatistics(
+  valuesNs: readonly number[],
+  coverage = COVERAGE,
+): DurationStatistics | undefined {
+  const n = valuesNs.length;
+  if (n === 0) return undefined;
+  // Typed arrays sort by value without a comparator, ten times as fast.
+  const sorted = Float64Array.from(valuesNs).sort();
+  const interval = quantileInterval(sorted, 0.5, coverage);
+  const p95Interval = quantileInterval(sorted, 0.95, coverage);
   return {
-    n: valuesNs.length,
-    minNs,
-    medianNs,
-    p95Ns,
-    maxNs,
+    n,
+    minNs: sortedQuantile(sorted, 0),
+    meanNs: meanOf(sorted),
+    medianNs: sortedQuantile(sorted, 0.5),
+    p95Ns: sortedQuantile(sorted, 0.95),
+    maxNs: sortedQuantile(sorted, 1),
     ...(interval === undefined ? {} : { medianInterval: interval }),
+    ...(p95Interval === undefined ? {} : { p95Interval }),
   };
+}
+
+function meanOf(values: Float64Array): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }

@@ -1,5 +1,6 @@
 import type { Plan, PlannedTrial } from '../../schemas/plan.ts';
 import type { TrialResult } from '../../schemas/result.ts';
+import type { Run } from '../../schemas/run.ts';
 import { hostFinder } from './co-location.ts';
 import { measure } from './metrics.ts';
 import type { Measures, ProcedureKind } from './metrics.ts';
@@ -13,23 +14,41 @@ export interface MeasuredResult {
   readonly measures: Measures;
   readonly outcome: Outcome;
   readonly host: string;
-  /** Absent if the plan does not know the trial. */
+  /** Absent if the plan does not know the trial, or nobody knows the order of the trials. */
   readonly planned?: PlannedTrial;
 }
 
-/**
- * Measures results and orders them by place in the plan, trial, attempt and device.
- *
- * @param results one per key
- */
-export function measureResults(
-  results: readonly TrialResult[],
+/** What must be known of a run to measure its results. */
+export interface MeasureContext {
+  readonly kind: ProcedureKind;
+  readonly plannedById: ReadonlyMap<string, PlannedTrial>;
+  readonly hostOf: (deviceId: string) => string;
+}
+
+/** The context of a run's results. */
+export function measureContext(
+  run: Run,
   plan: Plan,
-  kind: ProcedureKind,
   hosts: readonly HostSummary[],
+): MeasureContext {
+  // A place in a file says nothing of time, so no trial has one where the order is unknown.
+  const placed = plan.order === 'unknown' ? [] : plan.trials;
+  return {
+    kind: run.experiment.procedure.kind,
+    plannedById: new Map(placed.map((trial) => [trial.trialId, trial])),
+    hostOf: hostFinder(hosts),
+  };
+}
+
+/**
+ * Measures the results of one trial and orders them by attempt and device.
+ *
+ * @param results of one trial, one per key
+ */
+export function measureTrial(
+  results: readonly TrialResult[],
+  { kind, plannedById, hostOf }: MeasureContext,
 ): MeasuredResult[] {
-  const plannedById = new Map(plan.trials.map((trial) => [trial.trialId, trial]));
-  const hostOf = hostFinder(hosts);
   const measured = results.map((result): MeasuredResult => {
     const measures = measure(result, kind);
     const planned = plannedById.get(result.trialId);
@@ -41,7 +60,23 @@ export function measureResults(
       ...(planned === undefined ? {} : { planned }),
     };
   });
-  return measured.toSorted(compare);
+  return measured.sort(compare);
+}
+
+/**
+ * Results by trial, in the order of the plan; then those that the plan does not know, by id.
+ *
+ * @param results one per key, in any order
+ */
+export function trialsInOrder(results: readonly TrialResult[], plan: Plan): TrialResult[][] {
+  const byTrial = groupBy(results, ({ trialId }) => trialId);
+  const planned = plan.trials.flatMap(({ trialId }) => {
+    const own = byTrial.get(trialId);
+    byTrial.delete(trialId);
+    return own === undefined ? [] : [own];
+  });
+  const unknown = [...byTrial].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, own]) => own);
+  return [...planned, ...unknown];
 }
 
 /** One attempt at one trial: all devices share it. */
@@ -66,11 +101,7 @@ export function groupBy<T>(values: readonly T[], keyOf: (value: T) => string): M
   return groups;
 }
 
-function compare(a: MeasuredResult, b: MeasuredResult): number {
-  const placeA = a.planned?.position ?? Number.MAX_SAFE_INTEGER;
-  const placeB = b.planned?.position ?? Number.MAX_SAFE_INTEGER;
-  if (placeA !== placeB) return placeA - placeB;
-  if (a.result.trialId !== b.result.trialId) return a.result.trialId < b.result.trialId ? -1 : 1;
-  if (a.result.attempt !== b.result.attempt) return a.result.attempt - b.result.attempt;
-  return a.result.deviceId < b.result.deviceId ? -1 : 1;
+function compare({ result: a }: MeasuredResult, { result: b }: MeasuredResult): number {
+  if (a.attempt !== b.attempt) return a.attempt - b.attempt;
+  return a.deviceId < b.deviceId ? -1 : 1;
 }

@@ -52,8 +52,11 @@ export interface Measures {
    */
   readonly instanceMedianNs?: number;
   readonly instanceP95Ns?: number;
-  /** Per span, the median over the sandboxes that saw both ends. */
-  readonly spansNs: ReadonlyMap<SpanName, number>;
+  /**
+   * In the order of {@link SPANS}, the median over the sandboxes that saw both ends. Empty for a
+   * failed result.
+   */
+  readonly spansNs: readonly (number | undefined)[];
   readonly instancesFailed: number;
 }
 
@@ -67,12 +70,8 @@ export function spanNs(phases: PhaseStamps, from: Phase, to: Phase): number | un
 /** What a result measures under a procedure. */
 export function measure(result: TrialResult, kind: ProcedureKind): Measures {
   const instancesFailed = result.instances.filter(({ status }) => status === 'failed').length;
-  const spansNs = new Map<SpanName, number>();
-  if (result.status === 'failed') return { spansNs, instancesFailed };
-  for (const { span, from, to } of SPANS) {
-    const value = median(defined(result.instances.map(({ phases }) => spanNs(phases, from, to))));
-    if (value !== undefined) spansNs.set(span, value);
-  }
+  if (result.status === 'failed') return { spansNs: [], instancesFailed };
+  const spansNs = SPANS.map(({ from, to }) => medianSpanNs(result.instances, from, to));
   const latencyNs = latencyOf(result, kind);
   if (latencyNs === undefined) return { spansNs, instancesFailed };
   if (kind !== 'burst') return { latencyNs, spansNs, instancesFailed };
@@ -86,6 +85,13 @@ export function measure(result: TrialResult, kind: ProcedureKind): Measures {
     spansNs,
     instancesFailed,
   };
+}
+
+function medianSpanNs(instances: readonly Instance[], from: Phase, to: Phase): number | undefined {
+  const [only] = instances;
+  // Most trials have one sandbox, and runs may have a million trials.
+  if (only !== undefined && instances.length === 1) return spanNs(only.phases, from, to);
+  return median(defined(instances.map(({ phases }) => spanNs(phases, from, to))));
 }
 
 function latencyOf(result: TrialResult, kind: ProcedureKind): number | undefined {

@@ -1,13 +1,15 @@
 import type { Plan } from '../../schemas/plan.ts';
 import type { Run } from '../../schemas/run.ts';
-import type { MeasuredResult } from './measured-result.ts';
+import type { RunConditions } from './run-conditions.ts';
 import type { Note, NoteCode, RunSummary } from './run-summary.ts';
 
 /** What notes are drawn from. */
 export interface NoteSources {
   readonly run: Run;
   readonly plan: Plan;
-  readonly measured: readonly MeasuredResult[];
+  readonly conditions: RunConditions;
+  /** What of the data is damaged. Absent if nothing is. */
+  readonly damage?: Pick<Note, 'message' | 'remedy'>;
   readonly summary: Omit<RunSummary, 'notes'>;
 }
 

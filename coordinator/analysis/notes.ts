@@ -4,18 +4,25 @@ import type { Run } from '../../schemas/run.ts';
 import { conditionNotes } from './condition-notes.ts';
 import { distributionNotes } from './distribution-notes.ts';
 import { groupBy } from './measured-result.ts';
-import type { MeasuredResult } from './measured-result.ts';
 import { counted, information, warning } from './note.ts';
 import type { NoteSources } from './note.ts';
-import type { Note, RunSummary } from './run-summary.ts';
+import { orderNotes } from './order-notes.ts';
+import { hasLatency, provenanceNotes } from './provenance-notes.ts';
+import type { CellSummary, Note, RunSummary } from './run-summary.ts';
+import { stopRuleNotes } from './stop-rule-notes.ts';
 
 /** What a reader must know to judge the figures: first how complete they are, then how sound. */
 export function notesOf(sources: NoteSources): Note[] {
+  const { damage } = sources;
   return [
+    ...(damage === undefined ? [] : [warning('damaged-data', damage.message, damage.remedy)]),
     ...completenessNotes(sources),
+    ...stopRuleNotes(sources.run.experiment, sources.run.stopped),
+    ...provenanceNotes(sources.run),
     ...outcomeNotes(sources),
     ...conditionNotes(sources),
     ...distributionNotes(sources.summary),
+    ...orderNotes(sources.summary, sources.plan),
     ...recordNotes(sources.summary),
   ];
 }
@@ -30,7 +37,7 @@ const STATE_TEXTS: Readonly<Record<Run['state'], string>> = {
   interrupted: 'was interrupted',
 };
 
-function completenessNotes({ run, plan, measured, summary }: NoteSources): Note[] {
+function completenessNotes({ run, plan, conditions, summary }: NoteSources): Note[] {
   const notes: Note[] = [];
   const { planned, done, stoodDown } = summary.trials;
   if (run.state !== 'completed') {
@@ -47,7 +54,7 @@ function completenessNotes({ run, plan, measured, summary }: NoteSources): Note[
       ),
     );
   }
-  if (measured.length === 0) {
+  if (summary.results.distinct === 0) {
     notes.push(
       warning('no-results', 'No result was recorded.', 'See why the run ended, and run it again.'),
     );
@@ -61,7 +68,8 @@ function completenessNotes({ run, plan, measured, summary }: NoteSources): Note[
       ),
     );
   }
-  const missing = missingResults(run, measured);
+  // Of a run that still goes on, what is absent may still come.
+  const missing = isEnded(run.state) ? conditions.absentResults : 0;
   if (missing > 0) {
     notes.push(
       warning(
@@ -87,28 +95,14 @@ function skippedNotes(skipped: Plan['skipped']): Note[] {
   });
 }
 
-/** Devices that said nothing, and of which nothing was said, in trials that others report. */
-function missingResults(run: Run, measured: readonly MeasuredResult[]): number {
-  if (!isEnded(run.state)) return 0;
-  const reported = new Map<string, Set<string>>();
-  for (const { result } of measured) {
-    const devices = reported.get(result.trialId) ?? new Set();
-    reported.set(result.trialId, devices.add(result.deviceId));
-  }
-  const deviceIds = run.devices.map(({ presence }) => presence.deviceId);
-  let missing = 0;
-  for (const devices of reported.values()) {
-    missing += deviceIds.filter((deviceId) => !devices.has(deviceId)).length;
-  }
-  return missing;
-}
-
-function outcomeNotes({ measured, summary }: NoteSources): Note[] {
+function outcomeNotes({ run, conditions, summary }: NoteSources): Note[] {
   const notes: Note[] = [];
-  const count = (kind: MeasuredResult['outcome']): number =>
-    measured.filter(({ outcome }) => outcome === kind).length;
-  const [failed, invalid, unmeasured] = [count('failed'), count('invalid'), count('unmeasured')];
-  const attempts = summary.cells.reduce((sum, cell) => sum + cell.attempts, 0);
+  const sum = (read: (cell: CellSummary) => number): number =>
+    summary.cells.reduce((total, cell) => total + read(cell), 0);
+  const failed = sum(({ failures }) => failures);
+  const invalid = sum((cell) => cell.invalid);
+  const unmeasured = sum((cell) => cell.unmeasured);
+  const attempts = sum((cell) => cell.attempts);
   if (failed > 0) {
     notes.push(
       warning(
@@ -120,19 +114,17 @@ function outcomeNotes({ measured, summary }: NoteSources): Note[] {
     );
   }
   if (invalid > 0) {
-    const marks = measured
-      .filter(({ outcome }) => outcome === 'invalid')
-      .flatMap(({ result }) => result.invalid.map(({ code }) => code));
     notes.push(
       warning(
         'invalid-results',
         `${invalid} of ${counted(attempts, 'result')} are invalid ` +
-          `(${[...new Set(marks)].toSorted().join(', ')}); kept and shown, but not in the latency.`,
+          `(${[...conditions.invalidCodes].toSorted().join(', ')}); kept and shown, but not in ` +
+          'the latency.',
         'Quieten the devices that are marked, or widen the budget if the question allows it.',
       ),
     );
   }
-  if (unmeasured > 0) {
+  if (unmeasured > 0 && hasLatency(run)) {
     notes.push(
       warning(
         'unmeasured-results',

@@ -1,7 +1,7 @@
 import { formatMs } from './format-ms.ts';
-import type { MeasuredResult } from './measured-result.ts';
 import { counted, information } from './note.ts';
 import { quantile } from './quantile.ts';
+import type { RunConditions } from './run-conditions.ts';
 import type { Note } from './run-summary.ts';
 
 /** More device ids than this make a note hard to read. */
@@ -12,29 +12,29 @@ const NAMED_MAX = 6;
  * how late their starts were, beside those that had it. No note if every start had it, or if none
  * tells why it had not.
  */
-export function realTimeNotes(measured: readonly MeasuredResult[]): Note[] {
-  const started = measured.flatMap(({ result: { deviceId, start } }) =>
-    start === undefined ? [] : [{ deviceId, start }],
-  );
-  const without = started.filter(({ start }) => start.schedulingReason !== undefined);
-  const others = started.filter(({ start }) => start.schedulingReason === undefined);
-  const ownP95Ns = p95Ns(without.map(({ start }) => start.latenessNs));
-  const othersP95Ns = p95Ns(others.map(({ start }) => start.latenessNs));
+export function realTimeNotes({
+  ordinaryStarts: without,
+  otherStarts: others,
+  ordinaryReason,
+}: RunConditions): Note[] {
+  const ownP95Ns = quantile(without.latenessesNs, 0.95);
+  const othersP95Ns = quantile(others.latenessesNs, 0.95);
   if (ownP95Ns === undefined) return [];
-  const deviceIds = [...new Set(without.map(({ deviceId }) => deviceId))].toSorted();
+  const deviceIds = [...without.deviceIds].toSorted();
   const whose = deviceIds.length === 1 ? 'its' : 'their';
   const beside =
     othersP95Ns === undefined
       ? ''
-      : `; those with it ${formatMs(othersP95Ns)} ms (${counted(others.length, 'start')})`;
+      : `; those with it ${formatMs(othersP95Ns)} ms ` +
+        `(${counted(others.latenessesNs.length, 'start')})`;
   return [
     information(
       'no-real-time',
       `${counted(deviceIds.length, 'device')} measured without real-time scheduling ` +
         `(${named(deviceIds)}): ${whose} starts were ${formatMs(ownP95Ns)} ms late at p95 ` +
-        `(${counted(without.length, 'start')})${beside}. ` +
-        sentence(without[0]?.start.schedulingReason ?? ''),
-      others.length === 0
+        `(${counted(without.latenessesNs.length, 'start')})${beside}. ` +
+        sentence(ordinaryReason ?? ''),
+      others.latenessesNs.length === 0
         ? 'Give the agents the right to SCHED_FIFO for tighter starts.'
         : 'Give every agent the right to SCHED_FIFO, or take it from all, before you compare them.',
     ),
@@ -48,8 +48,4 @@ function named(deviceIds: readonly string[]): string {
 
 function sentence(reason: string): string {
   return `Reason: ${reason.replace(/\.$/, '')}.`;
-}
-
-function p95Ns(latenessesNs: readonly bigint[]): number | undefined {
-  return quantile(latenessesNs.map(Number), 0.95);
 }

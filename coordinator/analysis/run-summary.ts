@@ -1,4 +1,5 @@
-import type { Cell, InvalidMark, Phase } from '../../schemas/result.ts';
+import type { Failure } from '../../schemas/failure.ts';
+import type { Cell, Instance, InvalidMark, Phase, TrialResult } from '../../schemas/result.ts';
 import type { RunState } from '../../schemas/run.ts';
 
 /** The version of the shape of {@link RunSummary}; it rises when a field changes its meaning. */
@@ -20,11 +21,15 @@ export interface DurationStatistics {
   /** How many values the figures rest on. */
   readonly n: number;
   readonly minNs: number;
+  /** For comparison with others' figures; of few or skewed values it says little. */
+  readonly meanNs: number;
   readonly medianNs: number;
   readonly p95Ns: number;
   readonly maxNs: number;
-  /** Absent if n is too small for a coverage of 95 %. */
+  /** Absent if n is too small for the coverage. */
   readonly medianInterval?: Interval;
+  /** Absent if n is too small for the coverage. */
+  readonly p95Interval?: Interval;
 }
 
 /**
@@ -71,6 +76,18 @@ export interface Unit {
   readonly valueNs: number;
 }
 
+/** What a cell says about hosts like those that were measured. */
+export interface FleetInterval {
+  /** Geometric mean of the hosts' medians, ns; the mean if one is not positive. */
+  readonly estimateNs: number;
+  /** Of {@link estimateNs}, ns. Absent for one host, and if all hosts have the same median. */
+  readonly interval?: Interval;
+  /** Hosts with a value. Agents that share a host are one. */
+  readonly hosts: number;
+  /** Why the interval is absent or must be taken with care. Absent if it needs no word. */
+  readonly caution?: string;
+}
+
 /** What was measured in one cell. attempts = kept + failures + invalid + unmeasured. */
 export interface CellSummary {
   readonly cell: Cell;
@@ -96,6 +113,8 @@ export interface CellSummary {
   readonly instancesReported: number;
   /** The latency by units; what it is, {@link Metric} tells. Absent without one. */
   readonly latency?: DurationStatistics;
+  /** The same for hosts that were not measured. Absent unless there are values of two hosts. */
+  readonly fleet?: FleetInterval;
   /** Of a burst: median over units of the median and the p95 of the sandboxes' own times, ns. */
   readonly instanceMedianNs?: number;
   readonly instanceP95Ns?: number;
@@ -186,7 +205,10 @@ export interface StartSummary {
   /** How many parts of the fleet started one after the other; 1 if all started at once. */
   readonly waves: number;
   readonly trials: readonly TrialStart[];
+  /** All of a run of usual size; else the worst of neighbouring trials, for each device. */
   readonly points: readonly StartPoint[];
+  /** How many starts there were. */
+  readonly pointsSeen: number;
   /** Within trials, or within waves. Absent if none started on two devices or more. */
   readonly spread?: DurationStatistics;
   /** Spread on a clock that all devices of a trial share. Absent if there is none. */
@@ -204,23 +226,65 @@ export interface StartSummary {
   readonly pairBoundNs?: number;
 }
 
+/** Why a result is not in the latency. */
+export type ExceptionKind = 'failed' | 'invalid' | 'unmeasured' | 'stood-down';
+
+/** A sandbox that failed. */
+export type FailedInstance = Pick<Instance, 'index' | 'failure' | 'failedAfter' | 'logTail'>;
+
 /** A result that failed, is invalid, lacks its latency or was stood down; shown one by one. */
 export interface Exception {
-  readonly kind: 'failed' | 'invalid' | 'unmeasured' | 'stood-down';
+  readonly kind: ExceptionKind;
   readonly trialId: string;
   readonly attempt: number;
   readonly position?: number;
   readonly deviceId: string;
   readonly cellId: string;
   readonly marks: readonly InvalidMark[];
+  readonly reportedBy: TrialResult['reportedBy'];
+  /** Absent unless the result failed. */
+  readonly failure?: Failure;
+  readonly failedInstances: readonly FailedInstance[];
+}
+
+/** What a kind of sandbox ran on. */
+export interface SandboxSetUp {
+  readonly sandbox: string;
+  /** Versions, platform and the like, as one text; empty if it tells nothing. */
+  readonly details: string;
+  readonly deviceIds: readonly string[];
+}
+
+/** How much memory each further sandbox takes; all in bytes. */
+export interface MemorySlope {
+  readonly sandbox: string;
+  readonly function: string;
+  /** Results with a number of sandboxes and the memory of all together. */
+  readonly n: number;
+  /** Least and most sandboxes at once. */
+  readonly instances: readonly [number, number];
+  /** Ordinary least squares with a free intercept. */
+  readonly leastSquaresBytes: number;
+  /** Theil and Sen's slope: a few points that are off do not move it. Absent for many points. */
+  readonly theilSenBytes?: number;
+  /**
+   * Sen's interval. It takes the deviations from the line as independent, which readings of one
+   * growing series are not; and it says nothing of other series. Absent with fewer than 5 points.
+   */
+  readonly theilSenInterval?: Interval;
 }
 
 /** What a note is about. */
 export type NoteCode =
+  | 'imported'
+  | 'imported-limits'
+  | 'damaged-data'
   | 'run-not-completed'
   | 'no-results'
   | 'results-missing'
   | 'trials-stood-down'
+  | 'stopped-early'
+  | 'not-precise'
   | 'skipped-cells'
   | 'co-located'
   | 'hosts-pooled'
@@ -235,6 +299,9 @@ export type NoteCode =
   | 'mixed-conditions'
   | 'fixed-order'
   | 'outliers'
+  | 'several-modes'
+  | 'order-effect'
+  | 'autocorrelation'
   | 'drift'
   | 'no-real-time'
   | 'spread-unknown';
@@ -274,8 +341,16 @@ export interface RunSummary {
     readonly foreign: number;
   };
   readonly hosts: readonly HostSummary[];
+  /** What every interval of the latency is to cover, 0 to 1; more than 0.95 if there are looks. */
+  readonly coverage: number;
   readonly cells: readonly CellSummary[];
   readonly start: StartSummary;
+  /** The first of them, by place in the plan. */
   readonly exceptions: readonly Exception[];
+  /** How many there are. */
+  readonly exceptionCount: number;
+  readonly setUps: readonly SandboxSetUp[];
+  /** Absent if no result tells of the memory of its host. */
+  readonly memory?: readonly MemorySlope[];
   readonly notes: readonly Note[];
 }

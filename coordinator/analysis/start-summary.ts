@@ -1,14 +1,15 @@
 import type { Device } from '../../schemas/device.ts';
 import type { ClockEstimate } from '../../schemas/clock.ts';
 import type { StartRecord, TrialResult } from '../../schemas/result.ts';
-import { summariseBarriers } from './barrier-summary.ts';
-import { deviceClocks, deviceScheduling } from './device-clocks.ts';
+import { BarrierTally } from './barrier-summary.ts';
+import { ClockTally, SchedulingTally } from './device-clocks.ts';
 import { durationStatistics } from './duration-statistics.ts';
 import { groupBy, startKey } from './measured-result.ts';
 import type { MeasuredResult } from './measured-result.ts';
 import { defined } from './metrics.ts';
 import type { StartPoint, StartSummary, TrialStart } from './run-summary.ts';
 import { pairBound, rangeNs, spreadOf, toFleetInstant } from './spread.ts';
+import { StartPoints } from './start-points.ts';
 
 interface Started {
   readonly measured: MeasuredResult;
@@ -29,50 +30,74 @@ export function fleetLatenessNs({
 }
 
 /**
- * How well trials started together: every start that happened counts, also of results that failed
- * or are invalid, because leaving those out would flatter. Starts of two devices are compared in
- * fleet time only, and never without the bounds of both offsets; and only within a wave, because
- * waves start one after the other.
- *
- * @param waves parts that the experiment divides the devices into
+ * How well trials started together, trial by trial: every start that happened counts, also of
+ * results that failed or are invalid, because leaving those out would flatter. Starts of two
+ * devices are compared in fleet time only, and never without the bounds of both offsets; and only
+ * within a wave, because waves start one after the other.
  */
-export function summariseStart(
-  measured: readonly MeasuredResult[],
-  devices: readonly Device[],
-  waves: number,
-): StartSummary {
-  const started = measured.flatMap((one): Started[] => {
-    const { start, clock } = one.result;
-    if (start === undefined) return [];
-    return [{ measured: one, start, ...(clock === undefined ? {} : { clock }) }];
-  });
-  const clockOf = sharedClockFinder(devices);
-  const trials = [...groupBy(started, ({ measured: { result } }) => startKey(result)).values()]
-    .map((together) => trialStart(together, clockOf))
-    .filter((trial) => trial !== undefined);
-  const results = measured.map(({ result }) => result);
-  const clocks = deviceClocks(results);
-  const bounds = clocks.map(({ boundMaxNs }) => boundMaxNs);
-  return {
+export class StartTally {
+  readonly #sharedClockOf: (deviceId: string) => string | undefined;
+  readonly #waves: number;
+  readonly #trials: TrialStart[] = [];
+  readonly #points: StartPoints;
+  readonly #latenessesNs: number[] = [];
+  readonly #barriers = new BarrierTally();
+  readonly #clocks = new ClockTally();
+  readonly #scheduling = new SchedulingTally();
+
+  /**
+   * @param waves parts that the experiment divides the devices into
+   * @param trialsPlanned by which it is known how many points there may be
+   */
+  constructor(devices: readonly Device[], waves: number, trialsPlanned: number) {
+    this.#sharedClockOf = sharedClockFinder(devices);
     // A fleet of fewer devices has as many waves as devices.
-    waves: Math.max(1, Math.min(waves, devices.length)),
-    trials,
-    points: started.map(startPoint),
-    ...optional('spread', durationStatistics(trials.map(({ spreadNs }) => spreadNs))),
-    ...optional(
-      'sharedClockSpread',
-      durationStatistics(defined(trials.map(({ sharedClockSpreadNs }) => sharedClockSpreadNs))),
-    ),
-    ...optional(
-      'lateness',
-      durationStatistics(started.map(({ start }) => Number(start.latenessNs))),
-    ),
-    barriers: summariseBarriers(results),
-    clocks,
-    scheduling: deviceScheduling(results),
-    ...optional('boundMaxNs', bounds.length === 0 ? undefined : Math.max(...bounds)),
-    ...optional('pairBoundNs', pairBound(bounds)),
-  };
+    this.#waves = Math.max(1, Math.min(waves, devices.length));
+    this.#points = new StartPoints(trialsPlanned, devices.length);
+  }
+
+  /** Adds the results of one trial. */
+  add(measured: readonly MeasuredResult[]): void {
+    const started = measured.flatMap((one): Started[] => {
+      const { start, clock } = one.result;
+      if (start === undefined) return [];
+      return [{ measured: one, start, ...(clock === undefined ? {} : { clock }) }];
+    });
+    for (const together of groupBy(started, ({ measured: { result } }) =>
+      startKey(result),
+    ).values()) {
+      const trial = trialStart(together, this.#sharedClockOf);
+      if (trial !== undefined) this.#trials.push(trial);
+    }
+    for (const { start } of started) this.#latenessesNs.push(Number(start.latenessNs));
+    this.#points.add(started.map(startPoint));
+    const results = measured.map(({ result }) => result);
+    this.#barriers.add(results);
+    this.#clocks.add(results);
+    this.#scheduling.add(results);
+  }
+
+  /** The figures so far. */
+  summary(): StartSummary {
+    const trials = this.#trials;
+    const clocks = this.#clocks.summary();
+    const bounds = clocks.map(({ boundMaxNs }) => boundMaxNs);
+    const shared = defined(trials.map(({ sharedClockSpreadNs }) => sharedClockSpreadNs));
+    return {
+      waves: this.#waves,
+      trials,
+      points: this.#points.chosen(),
+      pointsSeen: this.#latenessesNs.length,
+      ...optional('spread', durationStatistics(trials.map(({ spreadNs }) => spreadNs))),
+      ...optional('sharedClockSpread', durationStatistics(shared)),
+      ...optional('lateness', durationStatistics(this.#latenessesNs)),
+      barriers: this.#barriers.summary(),
+      clocks,
+      scheduling: this.#scheduling.summary(),
+      ...optional('boundMaxNs', bounds.length === 0 ? undefined : Math.max(...bounds)),
+      ...optional('pairBoundNs', pairBound(bounds)),
+    };
+  }
 }
 
 function trialStart(

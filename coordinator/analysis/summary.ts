@@ -1,16 +1,24 @@
 import type { Plan } from '../../schemas/plan.ts';
 import type { Cell, TrialResult } from '../../schemas/result.ts';
 import type { Run } from '../../schemas/run.ts';
-import { summariseCell } from './cell-summary.ts';
+import { CellTally } from './cell-summary.ts';
 import { hostsOf } from './co-location.ts';
 import { distinctResults } from './distinct-results.ts';
-import { groupBy, measureResults } from './measured-result.ts';
-import type { MeasuredResult } from './measured-result.ts';
+import { groupBy, measureContext, measureTrial, trialsInOrder } from './measured-result.ts';
+import type { MeasureContext, MeasuredResult } from './measured-result.ts';
+import { MemoryTally } from './memory-slope.ts';
 import { METRIC_OF } from './metrics.ts';
+import type { NoteSources } from './note.ts';
 import { notesOf } from './notes.ts';
+import { hasLatency, withKnownFailures } from './provenance-notes.ts';
+import { RunConditions } from './run-conditions.ts';
 import { SUMMARY_VERSION } from './run-summary.ts';
 import type { Exception, RunSummary } from './run-summary.ts';
-import { summariseStart } from './start-summary.ts';
+import { StartTally } from './start-summary.ts';
+import { intervalCoverageOf } from './statistics/sequential.ts';
+
+/** More exceptions than this are counted, and not shown one by one. */
+export const EXCEPTIONS_SHOWN_MAX = 1000;
 
 /**
  * Puts a run into figures. Pure: the order of the results and copies among them change nothing
@@ -19,56 +27,121 @@ import { summariseStart } from './start-summary.ts';
  * @param results of this run as recorded, in any order; those of other runs are left out, counted
  */
 export function summarise(run: Run, plan: Plan, results: readonly TrialResult[]): RunSummary {
-  const kind = run.experiment.procedure.kind;
   const distinct = distinctResults(run.runId, results);
-  const hosts = hostsOf(run.devices);
-  const measured = measureResults(distinct.results, plan, kind, hosts);
-  const byCell = groupBy(measured, ({ result }) => result.cell.id);
-  const withoutNotes = {
-    summaryVersion: SUMMARY_VERSION,
-    runId: run.runId,
-    experiment: run.experiment.experiment,
-    question: run.experiment.question,
-    state: run.state,
-    metric: METRIC_OF[kind],
-    trials: { planned: plan.trials.length, ...countTrials(measured) },
-    results: distinct.counts,
-    hosts,
-    cells: cellsOf(plan, measured).map((cell) => summariseCell(cell, byCell.get(cell.id) ?? [])),
-    start: summariseStart(measured, run.devices, run.experiment.waves),
-    exceptions: measured.flatMap(exceptionOf),
-  } as const;
-  return { ...withoutNotes, notes: notesOf({ run, plan, measured, summary: withoutNotes }) };
+  const fold = new SummaryFold(run, plan);
+  for (const trial of trialsInOrder(distinct.results, plan)) fold.add(trial);
+  return fold.summary(distinct.counts);
 }
 
-/** The plan's cells in its order, then any that only results know. */
-function cellsOf(plan: Plan, measured: readonly MeasuredResult[]): Cell[] {
-  const skipped = new Set(plan.skipped.map(({ cell }) => cell.id));
-  const planned = plan.cells.filter(({ id }) => !skipped.has(id));
-  const cells = new Map(planned.map((cell) => [cell.id, cell]));
-  for (const { result } of measured) {
-    if (!cells.has(result.cell.id)) cells.set(result.cell.id, result.cell);
+/**
+ * A run's figures, trial by trial: it keeps numbers and forgets the results, so that a million of
+ * them fit into memory.
+ */
+export class SummaryFold {
+  readonly #run: Run;
+  readonly #plan: Plan;
+  readonly #hosts: RunSummary['hosts'];
+  readonly #context: MeasureContext;
+  readonly #cells: Map<string, CellTally>;
+  readonly #start: StartTally;
+  readonly #conditions: RunConditions;
+  readonly #memory = new MemoryTally();
+  readonly #trials = { done: 0, stoodDown: 0 };
+  readonly #exceptions: Exception[] = [];
+  #exceptionCount = 0;
+
+  constructor(run: Run, plan: Plan) {
+    this.#run = run;
+    this.#plan = plan;
+    this.#hosts = hostsOf(run.devices);
+    this.#context = measureContext(run, plan, this.#hosts);
+    this.#start = new StartTally(run.devices, run.experiment.waves, plan.trials.length);
+    this.#conditions = new RunConditions(run.devices.map(({ presence }) => presence.deviceId));
+    const skipped = new Set(plan.skipped.map(({ cell }) => cell.id));
+    const planned = plan.cells.filter(({ id }) => !skipped.has(id));
+    this.#cells = new Map(planned.map((cell) => [cell.id, new CellTally(cell)] as const));
   }
-  return [...cells.values()];
-}
 
-function countTrials(measured: readonly MeasuredResult[]): { done: number; stoodDown: number } {
-  const counts = { done: 0, stoodDown: 0 };
-  for (const results of groupBy(measured, ({ result }) => result.trialId).values()) {
-    const wasTried = results.some(
+  /**
+   * Adds one trial. Trials are added in the order of {@link trialsInOrder}, each once.
+   *
+   * @param results all of the trial, one per key
+   */
+  add(results: readonly TrialResult[]): void {
+    const measured = measureTrial(results, this.#context);
+    this.#countTrial(measured);
+    for (const own of groupBy(measured, ({ result }) => result.cell.id).values()) {
+      const [first] = own;
+      if (first !== undefined) this.#tallyOf(first.result.cell).add(own);
+    }
+    this.#start.add(measured);
+    this.#conditions.add(measured);
+    this.#memory.add(results);
+    for (const one of measured) this.#addException(one);
+  }
+
+  /**
+   * The figures of all trials added.
+   *
+   * @param counts of the results that were read and left out
+   * @param damage of the data, in words
+   */
+  summary(counts: RunSummary['results'], damage?: NoteSources['damage']): RunSummary {
+    const { experiment } = this.#run;
+    const coverage = intervalCoverageOf(experiment);
+    const withoutNotes = {
+      summaryVersion: SUMMARY_VERSION,
+      runId: this.#run.runId,
+      experiment: experiment.experiment,
+      question: experiment.question,
+      state: this.#run.state,
+      metric: METRIC_OF[experiment.procedure.kind],
+      trials: { planned: this.#plan.trials.length, ...this.#trials },
+      results: counts,
+      hosts: this.#hosts,
+      coverage,
+      cells: [...this.#cells.values()].map((tally) =>
+        withKnownFailures(this.#run, tally.summary(coverage)),
+      ),
+      start: this.#start.summary(),
+      exceptions: this.#exceptions,
+      exceptionCount: this.#exceptionCount,
+      setUps: this.#conditions.setUps,
+      ...this.#memory.summary(),
+    } as const;
+    const sources = { run: this.#run, plan: this.#plan, conditions: this.#conditions };
+    const notes = notesOf({
+      ...sources,
+      summary: withoutNotes,
+      ...(damage === undefined ? {} : { damage }),
+    });
+    return { ...withoutNotes, notes };
+  }
+
+  /** Cells come in the order of the plan, then any that only results know. */
+  #tallyOf(cell: Cell): CellTally {
+    const known = this.#cells.get(cell.id);
+    if (known !== undefined) return known;
+    const tally = new CellTally(cell);
+    this.#cells.set(cell.id, tally);
+    return tally;
+  }
+
+  #countTrial(measured: readonly MeasuredResult[]): void {
+    const wasTried = measured.some(
       ({ result, outcome }) => outcome !== 'stood-down' && result.start !== undefined,
     );
-    const isCalledOff = results.some(({ outcome }) => outcome === 'stood-down');
-    if (!wasTried && isCalledOff) counts.stoodDown += 1;
-    else counts.done += 1;
+    const isCalledOff = measured.some(({ outcome }) => outcome === 'stood-down');
+    if (!wasTried && isCalledOff) this.#trials.stoodDown += 1;
+    else this.#trials.done += 1;
   }
-  return counts;
-}
 
-function exceptionOf({ result, outcome, planned }: MeasuredResult): Exception[] {
-  if (outcome === 'kept') return [];
-  return [
-    {
+  #addException({ result, outcome, planned }: MeasuredResult): void {
+    if (outcome === 'kept') return;
+    if (outcome === 'unmeasured' && !hasLatency(this.#run)) return;
+    this.#exceptionCount += 1;
+    if (this.#exceptions.length >= EXCEPTIONS_SHOWN_MAX) return;
+    this.#exceptions.push({
       kind: outcome,
       trialId: result.trialId,
       attempt: result.attempt,
@@ -76,6 +149,16 @@ function exceptionOf({ result, outcome, planned }: MeasuredResult): Exception[] 
       deviceId: result.deviceId,
       cellId: result.cell.id,
       marks: result.invalid,
-    },
-  ];
+      reportedBy: result.reportedBy,
+      ...(result.failure === undefined ? {} : { failure: result.failure }),
+      failedInstances: result.instances
+        .filter(({ status }) => status === 'failed')
+        .map(({ index, failure, failedAfter, logTail }) => ({
+          index,
+          ...(failure === undefined ? {} : { failure }),
+          ...(failedAfter === undefined ? {} : { failedAfter }),
+          ...(logTail === undefined ? {} : { logTail }),
+        })),
+    });
+  }
 }

@@ -6,13 +6,13 @@ export const EXIT_CODES = {
   ok: 0,
   /** Something failed that no other code names. */
   failed: 1,
-  /** Wrong command line or experiment file. */
+  /** Wrong command line, experiment file or file to import. */
   usage: 2,
   /** The coordinator or the NATS server could not be reached, or refused. */
   unreachable: 4,
   /** The run ended, but not as completed. */
   runFailed: 5,
-  /** A cell has become slower than in the baseline, by more than the margin. */
+  /** A cell has become slower than in the baseline, by more than the margin, or fails more. */
   regression: 6,
   /** No cell has, but for some it can't be said. */
   undecided: 7,
@@ -25,6 +25,8 @@ export const EXIT_CODES = {
 const CODES: Partial<Record<ErrorCode, number>> = {
   USAGE: EXIT_CODES.usage,
   EXPERIMENT_INVALID: EXIT_CODES.usage,
+  QUERY_INVALID: EXIT_CODES.usage,
+  IMPORT_INVALID: EXIT_CODES.usage,
   BUS_UNAVAILABLE: EXIT_CODES.unreachable,
   BUS_DENIED: EXIT_CODES.unreachable,
   INTERNAL: EXIT_CODES.bug,

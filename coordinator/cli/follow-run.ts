@@ -24,7 +24,8 @@ export async function followRun(
   const listening = await client.bus.subscribe(progressSubject(runId), Progress, (progress) => {
     const line = progressLine(progress, output);
     output.live(line);
-    if (progress.failure !== undefined) output.say(`  ${progress.message}`);
+    const mustShow = progress.failure !== undefined || progress.isDecision === true;
+    if (mustShow) output.say(`  ${progress.message}`);
     const isNews = progress.state !== lastState || Date.now() - lastLineAtMs > PLAIN_LINE_EVERY_MS;
     lastState = progress.state;
     if (output.isTerminal || !isNews) return;

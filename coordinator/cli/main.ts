@@ -2,12 +2,15 @@ import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { VERSION } from '../../schemas/version.ts';
 import { agent } from './commands/agent.ts';
+import { archive } from './commands/archive.ts';
 import { check } from './commands/check.ts';
 import { compare, regress } from './commands/compare.ts';
 import type { CompareOptions } from './commands/compare.ts';
 import { clocks } from './commands/clocks.ts';
 import { addDevice, devices } from './commands/devices.ts';
 import { doctor } from './commands/doctor.ts';
+import { importRun } from './commands/import.ts';
+import type { ImportOptions } from './commands/import.ts';
 import {
   positiveNumber,
   sandboxNames,
@@ -18,12 +21,20 @@ import { plan } from './commands/plan.ts';
 import type { PlanOptions } from './commands/plan.ts';
 import { quickstart } from './commands/quickstart.ts';
 import type { QuickstartOptions } from './commands/quickstart.ts';
-import { report, results } from './commands/results.ts';
+import { report } from './commands/report.ts';
+import type { ReportOptions } from './commands/report.ts';
+import { query } from './commands/query.ts';
+import type { QueryOptions } from './commands/query.ts';
+import { results } from './commands/results.ts';
+import type { ResultsOptions } from './commands/results.ts';
 import { run } from './commands/run.ts';
 import type { RunOptions } from './commands/run.ts';
 import { cancel, runs } from './commands/runs.ts';
+import { trend } from './commands/trend.ts';
+import type { TrendOptions } from './commands/trend.ts';
 import { coordinator, server, up } from './commands/up.ts';
 import type { CoordinatorOptions, UpOptions } from './commands/up.ts';
+import { verify } from './commands/verify.ts';
 import type { ClientOptions } from './client.ts';
 import { EXIT_CODES } from './exit-codes.ts';
 import { CHECKOUT_FOLDER } from './home.ts';
@@ -122,9 +133,21 @@ withClientOptions(program.command('run'))
   .option('--detach', 'start it, print its id and leave')
   .action((file: string, options: RunOptions) => execute(run(file, options)));
 withClientOptions(program.command('plan'))
-  .description('show what a run would do on the fleet as it is now')
+  .description('show what a run would do on the fleet as it is now, and what its question needs')
   .argument('<file>', 'experiment file')
   .option(...repetitionsOption)
+  .option('--pilot <run>', 'run whose values tell (default: the newest that has the cells)')
+  .option('--detect <percent>', 'difference of medians to find', positiveNumber(1000), 5)
+  .option(
+    '--hosts <n>',
+    'machines that take part (default: as in the pilot)',
+    wholeNumber(1, 10_000),
+  )
+  .option(
+    '--comparisons <n>',
+    'comparisons to be made (default: every pair of cells)',
+    wholeNumber(1, 1_000_000),
+  )
   .option('--json', 'as JSON')
   .action((file: string, options: PlanOptions) => execute(plan(file, options)));
 program
@@ -161,15 +184,26 @@ program
   .argument('[run]', 'id of the run', 'latest')
   .option('--json', 'as JSON')
   .option('--csv', 'as CSV, a row per sandbox')
-  .action((runId: string, options: JsonOption & { csv?: boolean }) =>
-    execute(results(runId, options)),
-  );
+  .option('--parquet', 'write its Parquet files, and say where they are')
+  .option('--out <folder>', 'with --parquet: copy them into this folder')
+  .action((runId: string, options: ResultsOptions) => execute(results(runId, options)));
+program
+  .command('query')
+  .description('ask a question in SQL about all runs on disk')
+  .argument('[sql]', 'a SELECT')
+  .option('--tables', 'show the tables and their columns')
+  .option('--json', 'as NDJSON, an object per row')
+  .option('--csv', 'as CSV')
+  .option('--parquet <file>', 'into a Parquet file')
+  .option('--rows <n>', 'most rows of the table of text', wholeNumber(1, 1_000_000), 100)
+  .action((sql: string | undefined, options: QueryOptions) => execute(query(sql, options)));
 program
   .command('report')
-  .description('write the HTML report of a run')
+  .description('write the report of a run: HTML, or Markdown with SVG figures too')
   .argument('[run]', 'id of the run', 'latest')
-  .option('--out <file>', 'also to this file')
-  .action((runId: string, options: OutOption) => execute(report(runId, options)));
+  .option('--out <path>', 'also to this file; Markdown: into this folder')
+  .option('--markdown', 'report.md and figures/ beside the HTML report')
+  .action((runId: string, options: ReportOptions) => execute(report(runId, options)));
 const marginOption = [
   '--margin <percent>',
   'change of a median that does not matter',
@@ -178,17 +212,20 @@ const marginOption = [
 ] as const;
 program
   .command('compare')
-  .description('compare two runs, cell by cell')
+  .description('compare two runs, cell by cell; with --self, halves of one run')
   .argument('<before>', 'id of a run')
-  .argument('<after>', 'id of a run, or latest')
+  .argument('[after]', 'id of a run, or latest')
   .option(...marginOption)
+  .option('--self', 'compare halves of one run: does the set-up differ from itself?')
   .option('--json', 'as JSON')
-  .action((before: string, after: string, options: CompareOptions) =>
+  .action((before: string, after: string | undefined, options: CompareOptions) =>
     execute(compare(before, after, options)),
   );
 program
   .command('regress')
-  .description('compare a run with a baseline: exit code 6 if it is slower, 7 if it is open')
+  .description(
+    'compare a run with a baseline: exit code 6 if it is slower or fails more, 7 if open',
+  )
   .argument('<baseline>', 'id of a run')
   .argument('[run]', 'id of a run', 'latest')
   .option(...marginOption)
@@ -196,6 +233,32 @@ program
   .action((baseline: string, runId: string, options: CompareOptions) =>
     execute(regress(baseline, runId, options)),
   );
+program
+  .command('archive')
+  .description('put everything of an ended run into one file')
+  .argument('[run]', 'id of the run', 'latest')
+  .option('--out <file>', 'where to write it (default: RUN.lockstep.tar.gz)')
+  .action((runId: string, options: OutOption) => execute(archive(runId, options)));
+program
+  .command('verify')
+  .description('check an archive of a run, and say what is in it')
+  .argument('<archive>', 'file that lockstep archive made')
+  .option('--json', 'as JSON')
+  .action((path: string, options: JsonOption) => execute(verify(path, options)));
+program
+  .command('import')
+  .description("take in an archive, a CSV of the study or hyperfine's JSON as a run")
+  .argument('<file>', 'file to read')
+  .option('--as <kind>', 'kind of file, where its content does not tell')
+  .option('--json', 'as JSON')
+  .action((file: string, options: ImportOptions) => execute(importRun(file, options)));
+program
+  .command('trend')
+  .description('follow medians over runs: all of the newest experiment, or those named')
+  .argument('[words...]', 'a cell, e.g. runc/hello-go/1, then ids of runs')
+  .option(...marginOption)
+  .option('--json', 'as JSON')
+  .action((words: string[], options: TrendOptions) => execute(trend(words, options)));
 program
   .command('doctor')
   .description('say what this machine has and lacks, and how to get it')

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { styleText } from 'node:util';
 import { LockstepError, errorMessageOf } from '../../schemas/errors.ts';
 
@@ -31,6 +32,14 @@ export class Output {
   result(text: string): void {
     this.clearLive();
     process.stdout.write(text.endsWith('\n') ? text : `${text}\n`);
+  }
+
+  /** Writes a result that comes in pieces, no faster than it is read. */
+  async resultPieces(pieces: AsyncIterable<string>): Promise<void> {
+    this.clearLive();
+    for await (const piece of pieces) {
+      if (!process.stdout.write(piece)) await once(process.stdout, 'drain');
+    }
   }
 
   /** Writes a line for people. */

@@ -8,6 +8,7 @@ import type { TrialResult } from '../../schemas/result.ts';
 import type { BarrierDesk, Release } from './barrier-desk.ts';
 import type { CommandMessage, CommandOutcome } from './device-commands.ts';
 import type { Fleet } from './fleet.ts';
+import { LookKeeper } from './look-keeper.ts';
 import { assertFreeSpace } from '../recording/free-space.ts';
 import type { Recorder } from '../recording/recorder.ts';
 import type { RunJournal } from '../recording/run-journal.ts';
@@ -70,19 +71,25 @@ export class Dispatcher {
   }
 
   /**
-   * Runs all trials, until the signal aborts.
+   * Runs all trials, until the signal aborts or the stop rule of the experiment ends the run after
+   * a whole repetition.
    *
    * @throws LockstepError DEVICE_LOST if a gang can't be completed any more, STORAGE_FULL or
    * STORAGE_FAILED if results can't be kept.
    */
   async runTrials(trials: readonly PlannedTrial[], signal: AbortSignal): Promise<void> {
     const { journal } = this.#ports;
-    for (const trial of trials) {
+    const keeper = new LookKeeper(journal, trials);
+    for (const [index, trial] of trials.entries()) {
       await assertFreeSpace(journal.folder.folder);
       await this.#gather(signal);
-      if (await this.#runTrial(trial, signal)) journal.trialDone();
-      else return;
+      const results = await this.#runTrial(trial, signal);
+      if (results === undefined) return;
+      keeper.note(trial, results);
+      journal.trialDone();
       journal.tell(`trial ${trial.trialId} ${trial.cell.id}`);
+      const isBlockDone = trials[index + 1]?.repetition !== trial.repetition;
+      if (isBlockDone && (await keeper.isOver(trial.repetition + 1))) return;
     }
   }
 
@@ -104,16 +111,16 @@ export class Dispatcher {
     });
   }
 
-  /** Resolves with false if the trial was not done because the run was cancelled. */
-  async #runTrial(trial: PlannedTrial, signal: AbortSignal): Promise<boolean> {
+  /** Resolves with what was reported; undefined if it was not done, as the run was cancelled. */
+  async #runTrial(trial: PlannedTrial, signal: AbortSignal): Promise<TrialResult[] | undefined> {
     const { fleet, journal } = this.#ports;
     const waves = divideIntoWaves(fleet.deviceIds, journal.run.experiment.waves);
-    let ok = 0;
+    const reported: TrialResult[] = [];
     let failed = 0;
     // Without one device a gang's trial is worth nothing, so its later waves do not start either.
     let stoodDown: Failure | undefined;
     for (const [wave, deviceIds] of waves.entries()) {
-      if (signal.aborted) return false;
+      if (signal.aborted) return undefined;
       const waveTrial = { trial, wave, deviceIds };
       if (stoodDown !== undefined) {
         await this.#recordAll(trial, sameFor(deviceIds, stoodDown));
@@ -121,14 +128,14 @@ export class Dispatcher {
         continue;
       }
       const { results, reason } = await this.#runWave(waveTrial, signal);
-      if (isAborted(signal)) return false;
+      if (isAborted(signal)) return undefined;
       stoodDown = reason;
-      const well = results.filter((result) => result.status === 'ok').length;
-      ok += well;
-      failed += results.length - well;
+      reported.push(...results);
     }
+    const ok = reported.filter((result) => result.status === 'ok').length;
+    failed += reported.length - ok;
     await journal.event({ event: 'done', trialId: trial.trialId, attempt: ATTEMPT, ok, failed });
-    return true;
+    return reported;
   }
 
   async #runWave(

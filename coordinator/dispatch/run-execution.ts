@@ -4,6 +4,7 @@ import type { Plan } from '../../schemas/plan.ts';
 import type { BarrierDesk } from './barrier-desk.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { Fleet } from './fleet.ts';
+import { writeRunTables } from './run-tables.ts';
 import type { Recorder } from '../recording/recorder.ts';
 import type { Registry } from '../registry.ts';
 import type { RunJournal } from '../recording/run-journal.ts';
@@ -55,6 +56,7 @@ export async function executeRun(
     await dispatcher.runTrials(plan.trials, signal);
   } finally {
     await releaseAll(fleet, journal);
+    await writeRunTables(journal, signal);
   }
 }
 

@@ -43,10 +43,7 @@ export function propose(
   published: Published,
 ): Proposal {
   const parsed = assertExperiment(submission.experimentYaml, 'experiment');
-  const experiment =
-    submission.repetitions === undefined
-      ? parsed
-      : { ...parsed, repetitions: submission.repetitions };
+  const experiment = withRepetitions(parsed, submission.repetitions);
   const choice = selectDevices(experiment.devices, known);
   const probing = choice.awaited.filter(({ reason }) => reason === 'probing');
   if (probing.length > 0) {
@@ -67,6 +64,18 @@ export function propose(
     published.functions,
   );
   return { experiment, plan: planned, choice, devices };
+}
+
+/** The experiment with another number of repetitions, and the looks that are left of its own. */
+export function withRepetitions(
+  experiment: Experiment,
+  repetitions: number | undefined,
+): Experiment {
+  if (repetitions === undefined) return experiment;
+  const { until } = experiment;
+  if (until?.looks === undefined) return { ...experiment, repetitions };
+  const looks = [...until.looks.filter((look) => look < repetitions), repetitions];
+  return { ...experiment, repetitions, until: { ...until, looks } };
 }
 
 /** The first record of a run. */
@@ -101,8 +110,8 @@ export function newRun(
   };
 }
 
-/** Name of the experiment, start in UTC to the second, and four random characters. */
-function newRunId(experimentName: string, now: Date): string {
+/** A run's id: name of the experiment, start in UTC to the second, and four random characters. */
+export function newRunId(experimentName: string, now: Date): string {
   const digits = now.toISOString().replaceAll(/\D/g, '');
   const start = `${digits.slice(0, 8)}-${digits.slice(8, 14)}`;
   const name = experimentName.slice(0, 40).replace(/-+$/, '');

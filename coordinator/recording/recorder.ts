@@ -1,6 +1,8 @@
 import type { Logger } from 'pino';
 import { resultKey } from '../../schemas/result.ts';
 import type { TrialResult } from '../../schemas/result.ts';
+import { DataDamage } from './data-damage.ts';
+import { LateSeal } from './late-seal.ts';
 import { RunFolder } from './run-folder.ts';
 
 /** Runs whose keys are kept in memory; the oldest are forgotten and read again when needed. */
@@ -16,6 +18,7 @@ export interface RecordWatcher {
 
 interface OpenRun {
   readonly folder: RunFolder;
+  readonly seal: LateSeal;
   /** Who reported each result that is on disk. */
   readonly reportedBy: Map<string, TrialResult['reportedBy']>;
 }
@@ -66,6 +69,7 @@ export class Recorder {
     }
     await run.folder.appendResults([result]);
     run.reportedBy.set(key, result.reportedBy);
+    await run.seal.renew();
     for (const watcher of this.#watchers) watcher.onResult(result);
     return true;
   }
@@ -73,7 +77,7 @@ export class Recorder {
   async #open(runId: string): Promise<OpenRun> {
     const known = this.#runs.get(runId);
     if (known !== undefined) return known;
-    const opening = openRun(RunFolder.of(this.#dataFolder, runId));
+    const opening = openRun(RunFolder.of(this.#dataFolder, runId), this.#logger);
     this.#runs.set(runId, opening);
     const oldest = this.#runs.keys().next().value;
     if (this.#runs.size > RUNS_IN_MEMORY_MAX && oldest !== undefined) this.#runs.delete(oldest);
@@ -83,11 +87,14 @@ export class Recorder {
   }
 }
 
-async function openRun(folder: RunFolder): Promise<OpenRun> {
+async function openRun(folder: RunFolder, logger: Logger): Promise<OpenRun> {
   await folder.heal();
   const reportedBy = new Map<string, TrialResult['reportedBy']>();
-  for (const result of await folder.readResults()) {
+  const damage = new DataDamage();
+  for await (const result of folder.streamResults({ damage })) {
     reportedBy.set(resultKey(result), result.reportedBy);
   }
-  return { folder, reportedBy };
+  const found = damage.describe();
+  if (found !== undefined) logger.warn({ folder: folder.folder, ...found }, 'damaged results');
+  return { folder, reportedBy, seal: new LateSeal(folder, logger) };
 }

@@ -1,27 +1,37 @@
-import { randomUUID } from 'node:crypto';
-import { appendFile, mkdir, open, readFile, readdir, rename, truncate } from 'node:fs/promises';
-import type { FileHandle } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import type { z } from 'zod';
+import { appendFile, lstat, mkdir, readdir } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { LockstepError } from '../../schemas/errors.ts';
 import { Plan } from '../../schemas/plan.ts';
-import { decodeMessage } from '../../schemas/protocol.ts';
 import { TrialResult } from '../../schemas/result.ts';
 import { LedgerEvent, Run } from '../../schemas/run.ts';
+import { cutTornLine, replaceFile } from './append-file.ts';
+import { withCheck } from './checked-json.ts';
+import { DataDamage } from './data-damage.ts';
+import { readRecordedLines } from './recorded-lines.ts';
+import { isMissing, openRegular } from './regular-file.ts';
+import { streamRecordedResults } from './result-reading.ts';
+import type { ResultReading } from './result-reading.ts';
+import { ResultsTally } from './results-tally.ts';
+import { damagedRun } from './run-damaged.ts';
+import { readDocument } from './run-document.ts';
+import { planMismatch } from './run-fit.ts';
 
-/** Largest results file that is read at once, bytes. */
-const RESULTS_BYTES_MAX = 2 ** 31;
+const RESULTS = 'results.ndjson';
+const EVENTS = 'events.ndjson';
 
 /** Everything that a run's folder holds. */
 export interface RunRecord {
   readonly run: Run;
   readonly plan: Plan | undefined;
   readonly results: TrialResult[];
+  /** What had to be left out of the results. */
+  readonly damage: DataDamage;
 }
 
 /**
  * The folder of one run: plain files that stand alone. `run.json` and `plan.json` are replaced as
  * a whole; `results.ndjson` and `events.ndjson` only grow. Whoever reads them needs nothing else.
+ * Reading checks what is there; see README.md beside this file for what becomes of damage.
  */
 export class RunFolder {
   readonly folder: string;
@@ -42,7 +52,7 @@ export class RunFolder {
     try {
       const names = await readdir(join(dataFolder, 'runs'), { withFileTypes: true });
       return names
-        .filter((entry) => entry.isDirectory())
+        .filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'))
         .map((entry) => entry.name)
         .toSorted((left, right) => startedPart(right).localeCompare(startedPart(left)));
     } catch (error) {
@@ -76,97 +86,151 @@ export class RunFolder {
 
   /** Adds results; resolves when they are on disk. */
   async appendResults(results: readonly TrialResult[]): Promise<void> {
-    const lines = results.map((result) => JSON.stringify(TrialResult.encode(result)));
-    await this.#append('results.ndjson', lines);
+    await this.#append(
+      RESULTS,
+      results.map((result) => TrialResult.encode(result)),
+    );
   }
 
   /** Adds a ledger event. */
   async appendEvent(event: LedgerEvent): Promise<void> {
-    await this.#append('events.ndjson', [JSON.stringify(LedgerEvent.encode(event))]);
+    await this.#append(EVENTS, [LedgerEvent.encode(event)]);
   }
 
-  /** @throws LockstepError NOT_FOUND if there is no such run. */
+  /**
+   * The run, with length and digest of its results as they are now: what `run.json` states once
+   * the run has ended, so that a reader sees whether results are missing or were changed.
+   *
+   * @param tally what was counted of the results before, to count only what is new
+   */
+  async sealed(run: Run, tally = new ResultsTally()): Promise<Run> {
+    await tally.readOn(this.path(RESULTS));
+    return { ...run, resultsFile: { ...run.resultsFile, end: tally.end } };
+  }
+
+  /**
+   * @throws LockstepError NOT_FOUND if there is no such run.
+   * @throws LockstepError RUN_DAMAGED, PROTOCOL_UNSUPPORTED, PERMISSION_MISSING, STORAGE_FAILED if
+   * there is one that can't be read.
+   */
   async readRun(): Promise<Run> {
-    return this.#read('run.json', Run);
+    const path = this.path('run.json');
+    const run = await readDocument(path, Run);
+    if (run === undefined) throw await this.#missingRun();
+    const name = basename(this.folder);
+    if (run.runId === name) return run;
+    throw damagedRun(path, `is the record of run ${run.runId}, in a folder named ${name}`, {
+      hint: 'Give the folder its name back, or restore what was in it.',
+    });
   }
 
-  /** Everything of the run. The plan is absent if the run ended before it was made. */
+  /**
+   * The plan of the run; undefined if the run was never planned.
+   *
+   * @throws LockstepError RUN_DAMAGED, also if the plan can't be that of the run;
+   * PROTOCOL_UNSUPPORTED, PERMISSION_MISSING, STORAGE_FAILED.
+   */
+  async readPlan(run: Run): Promise<Plan | undefined> {
+    const path = this.path('plan.json');
+    const plan = await readDocument(path, Plan);
+    // It is written before the run's record is, so it can't be that it is not there yet.
+    if (plan === undefined && run.trialsPlanned > 0) throw damagedRun(path, 'is missing');
+    if (plan === undefined) return undefined;
+    const mismatch = planMismatch(run, plan);
+    if (mismatch !== undefined) {
+      throw damagedRun(path, `is not the plan of run ${run.runId}: ${mismatch}`);
+    }
+    return plan;
+  }
+
+  /** Everything of the run; what is damaged of its results is left out and told. */
   async read(): Promise<RunRecord> {
     const run = await this.readRun();
-    let plan: Plan | undefined;
-    try {
-      plan = await this.#read('plan.json', Plan);
-    } catch (error) {
-      if (!(error instanceof LockstepError) || error.code !== 'NOT_FOUND') throw error;
-    }
-    return { run, plan, results: await this.readResults() };
+    const plan = await this.readPlan(run);
+    const damage = new DataDamage();
+    return { run, plan, results: await this.readResults({ run, plan, damage }), damage };
   }
 
-  /** All results so far. A torn last line, from a crash while it was written, does not count. */
-  async readResults(): Promise<TrialResult[]> {
-    return this.#readLines('results.ndjson', TrialResult);
+  /** All results so far, as {@link streamResults}. */
+  async readResults(reading: ResultReading = {}): Promise<TrialResult[]> {
+    const results: TrialResult[] = [];
+    for await (const result of this.streamResults(reading)) results.push(result);
+    return results;
   }
 
-  /** The ledger so far, as {@link readResults}. */
+  /**
+   * The results so far, one after the other, so that their file may be larger than memory; what is
+   * damaged is left out, as {@link streamRecordedResults} says.
+   */
+  streamResults(reading: ResultReading = {}): AsyncGenerator<TrialResult> {
+    return streamRecordedResults(this.path(RESULTS), reading);
+  }
+
+  /**
+   * The ledger so far. A torn last line does not count.
+   *
+   * @throws LockstepError RUN_DAMAGED at the first damaged line.
+   */
   async readEvents(): Promise<LedgerEvent[]> {
-    return this.#readLines('events.ndjson', LedgerEvent);
+    const file = await openRegular(this.path(EVENTS));
+    if (file === undefined) return [];
+    const events: LedgerEvent[] = [];
+    const reading = { mustBeChecked: false, mayGrow: true };
+    try {
+      for await (const batch of readRecordedLines(file, LedgerEvent, reading)) {
+        for (const line of batch) {
+          if ('value' in line) events.push(line.value);
+          else throw damagedRun(`${this.path(EVENTS)} line ${line.number}`, line.damage);
+        }
+      }
+    } finally {
+      await file.close();
+    }
+    return events;
   }
 
   /** Cuts a torn last line off, so that what is added next begins on a line of its own. */
   async heal(): Promise<void> {
-    for (const name of ['results.ndjson', 'events.ndjson']) {
+    for (const name of [RESULTS, EVENTS]) {
       await this.#guard(name, () => cutTornLine(this.path(name)));
     }
   }
 
-  async #readLines<S extends z.ZodType>(name: string, schema: S): Promise<z.output<S>[]> {
-    let text: string;
+  /** Why there is no `run.json`: no such run, or one that has lost it. */
+  async #missingRun(): Promise<LockstepError> {
     try {
-      text = await readFile(this.path(name), 'utf8');
-    } catch (error) {
-      if (isMissing(error)) return [];
-      throw storageError(error, `cannot read ${this.path(name)}`);
+      await lstat(this.folder);
+    } catch {
+      return new LockstepError('NOT_FOUND', `there is no ${this.folder}`, {
+        hint: 'List the runs with: lockstep runs',
+      });
     }
-    const complete = text.slice(0, text.lastIndexOf('\n') + 1);
-    return complete
-      .split('\n')
-      .filter((line) => line !== '')
-      .map((line, index) => decodeMessage(schema, JSON.parse(line), `${name} line ${index + 1}`));
-  }
-
-  async #read<S extends z.ZodType>(name: string, schema: S): Promise<z.output<S>> {
-    let text: string;
-    try {
-      text = await readFile(this.path(name), 'utf8');
-    } catch (error) {
-      if (isMissing(error)) {
-        throw new LockstepError('NOT_FOUND', `there is no ${this.path(name)}`, {
-          hint: 'List the runs with: lockstep runs',
-        });
-      }
-      throw storageError(error, `cannot read ${this.path(name)}`);
-    }
-    return decodeMessage(schema, JSON.parse(text), this.path(name));
+    return damagedRun(this.path('run.json'), 'is missing');
   }
 
   async #replace(name: string, value: unknown): Promise<void> {
-    await this.writeText(name, `${JSON.stringify(value, null, 2)}\n`);
+    await this.writeText(name, `${withCheck(JSON.stringify(value, null, 2))}\n`);
   }
 
-  async #append(name: string, lines: readonly string[]): Promise<void> {
+  async #append(name: string, values: readonly unknown[]): Promise<void> {
     await this.#guard(name, async () => {
       await mkdir(this.folder, { recursive: true });
-      // A full disk takes a part of a line; what comes next must not continue it.
-      if (this.#torn.has(name)) await cutTornLine(this.path(name));
-      this.#torn.delete(name);
-      const text = lines.map((line) => `${line}\n`).join('');
+      if (this.#torn.has(name)) await this.#cutTorn(name);
+      const text = values.map((value) => `${withCheck(JSON.stringify(value))}\n`).join('');
       try {
         await appendFile(this.path(name), text, { flush: true });
       } catch (error) {
+        // A full disk takes a part of a line; what comes next must not continue it.
         this.#torn.add(name);
+        await this.#cutTorn(name).catch(() => undefined);
         throw error;
       }
     });
+  }
+
+  async #cutTorn(name: string): Promise<void> {
+    await cutTornLine(this.path(name));
+    this.#torn.delete(name);
   }
 
   async #guard(name: string, work: () => Promise<void>): Promise<void> {
@@ -192,43 +256,7 @@ export function storageError(cause: unknown, what: string): LockstepError {
   return new LockstepError('STORAGE_FAILED', `${what}: ${reason}`, { cause });
 }
 
-/** The part of a run id that names its start, for sorting. */
+/** The part of a run id that names its start, for sorting; what has none is the oldest. */
 function startedPart(runId: string): string {
-  return /\d{8}-\d{6}.*$/.exec(runId)?.[0] ?? runId;
-}
-
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
-}
-
-async function replaceFile(path: string, text: string): Promise<void> {
-  const temporary = join(dirname(path), `.${randomUUID()}.tmp`);
-  const file = await open(temporary, 'w', 0o644);
-  try {
-    await file.writeFile(text);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await rename(temporary, path);
-}
-
-async function cutTornLine(path: string): Promise<void> {
-  let file: FileHandle;
-  try {
-    file = await open(path, 'r');
-  } catch (error) {
-    if (isMissing(error)) return;
-    throw error;
-  }
-  let keepBytes: number;
-  let sizeBytes: number;
-  try {
-    sizeBytes = (await file.stat()).size;
-    if (sizeBytes > RESULTS_BYTES_MAX) return;
-    keepBytes = (await file.readFile()).lastIndexOf(0x0a) + 1;
-  } finally {
-    await file.close();
-  }
-  if (keepBytes !== sizeBytes) await truncate(path, keepBytes);
+  return /\d{8}-\d{6}.*$/.exec(runId)?.[0] ?? '';
 }

@@ -29,6 +29,8 @@ export class RunJournal {
   readonly #append: LedgerAppend;
   readonly #logger: Logger;
   #run: Run;
+  /** How many trials the stop rule expects, and when it ends the run at the latest. */
+  #expected: { readonly trials: number; readonly endAtMs: number } | undefined;
 
   constructor(
     run: Run,
@@ -49,6 +51,7 @@ export class RunJournal {
 
   /** Writes the run and its plan for the first time. */
   async begin(plan: Plan): Promise<void> {
+    this.#run = { ...this.#run, resultsFile: { lineCheck: 'crc-32' } };
     await this.folder.writePlan(plan);
     await this.folder.writeRun(this.#run);
     await this.event({ event: 'state', state: this.#run.state });
@@ -67,6 +70,7 @@ export class RunJournal {
       state,
       ...(failure === undefined ? {} : { reason: failure }),
     });
+    if (isEnded(state)) await this.#seal();
     await this.folder.writeRun(this.#run);
   }
 
@@ -95,9 +99,27 @@ export class RunJournal {
 
   /** Tells whoever watches; nobody may, and nothing depends on it. */
   tell(message: string, failure?: Failure): void {
+    this.#publish(message, failure === undefined ? {} : { failure });
+  }
+
+  /** Tells what the stop rule decided, which is shown whatever else is. */
+  notify(message: string): void {
+    this.#publish(message, { isDecision: true });
+  }
+
+  /**
+   * Says when the run is expected to end, for the estimate of the time left.
+   *
+   * @param leftMs until the time limit; undefined without one
+   */
+  expectEnd({ trials, leftMs }: { trials: number; leftMs: number | undefined }): void {
+    this.#expected = { trials, endAtMs: performance.now() + (leftMs ?? Number.POSITIVE_INFINITY) };
+  }
+
+  #publish(message: string, about: Pick<Progress, 'failure' | 'isDecision'>): void {
     const { runId, state, trialsDone, trialsPlanned } = this.#run;
     const etaMs = this.#etaMs();
-    this.#logger.info({ runId, state, trialsDone, trialsPlanned, failure }, message);
+    this.#logger.info({ runId, state, trialsDone, trialsPlanned, ...about }, message);
     try {
       this.#bus.publish(progressSubject(runId), Progress, {
         runId,
@@ -105,7 +127,7 @@ export class RunJournal {
         trialsDone,
         trialsPlanned,
         message: message.slice(0, 1024),
-        ...(failure === undefined ? {} : { failure }),
+        ...about,
         ...(etaMs === undefined ? {} : { etaMs }),
       });
     } catch (error) {
@@ -113,10 +135,22 @@ export class RunJournal {
     }
   }
 
+  /** States what the results are now; a run must be able to end even where they can't be read. */
+  async #seal(): Promise<void> {
+    try {
+      this.#run = await this.folder.sealed(this.#run);
+    } catch (error) {
+      const { runId } = this.#run;
+      this.#logger.warn({ runId, reason: errorMessageOf(error) }, 'results can not be read');
+    }
+  }
+
   #etaMs(): number | undefined {
-    const { startedAtUtcMs, trialsDone, trialsPlanned } = this.#run;
-    if (startedAtUtcMs === undefined || trialsDone === 0) return undefined;
+    const { state, startedAtUtcMs, trialsDone, trialsPlanned } = this.#run;
+    if (startedAtUtcMs === undefined || trialsDone === 0 || isEnded(state)) return undefined;
     const perTrialMs = (Date.now() - startedAtUtcMs) / trialsDone;
-    return Math.max(0, perTrialMs * (trialsPlanned - trialsDone));
+    const { trials = trialsPlanned, endAtMs = Number.POSITIVE_INFINITY } = this.#expected ?? {};
+    const leftMs = Math.min(perTrialMs * (trials - trialsDone), endAtMs - performance.now());
+    return Math.max(0, leftMs);
   }
 }

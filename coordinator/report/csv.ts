@@ -1,8 +1,8 @@
-import { hostFinder, hostsOf } from '../analysis/co-location.ts';
-import { distinctResults } from '../analysis/distinct-results.ts';
-import { measureResults } from '../analysis/measured-result.ts';
-import { fleetLatenessNs } from '../analysis/start-summary.ts';
+import { hostsOf } from '../analysis/co-location.ts';
+import { measureContext, measureTrial } from '../analysis/measured-result.ts';
 import type { MeasuredResult } from '../analysis/measured-result.ts';
+import type { RecordedTrials } from '../analysis/recorded-trials.ts';
+import { fleetLatenessNs } from '../analysis/start-summary.ts';
 import type { Plan } from '../../schemas/plan.ts';
 import { PHASES } from '../../schemas/result.ts';
 import type { Instance, Phase, TrialResult } from '../../schemas/result.ts';
@@ -14,7 +14,6 @@ type Field = number | bigint | string | undefined;
 interface Row {
   readonly run: Run;
   readonly measured: MeasuredResult;
-  readonly host: string;
   /** Absent if the trial failed before a sandbox was started. */
   readonly instance: Instance | undefined;
 }
@@ -31,7 +30,7 @@ const TRIAL_COLUMNS: Columns = {
   function: ({ measured }) => measured.result.cell.function,
   instances: ({ measured }) => measured.result.cell.instances,
   device: ({ measured }) => measured.result.deviceId,
-  host: ({ host }) => host,
+  host: ({ measured }) => measured.host,
   attempt: ({ measured }) => measured.result.attempt,
   reportedBy: ({ measured }) => measured.result.reportedBy,
   outcome: ({ measured }) => measured.outcome,
@@ -78,29 +77,34 @@ const LATER_COLUMNS: Columns = {
 };
 
 /**
- * Every result of a run as CSV (RFC 4180, with a header): one row per sandbox, and one for each
- * result without any. Text is always quoted, numbers never; an empty field is absent. Ordered by
- * the plan, so the same results give the same bytes.
+ * Every result of a run as CSV (RFC 4180, with a header), a piece per trial: one row per sandbox,
+ * and one for each result without any. Text is always quoted, numbers never; an empty field is
+ * absent. Ordered by the plan, so the same results give the same bytes.
  */
-export function renderCsv(run: Run, plan: Plan, results: readonly TrialResult[]): string {
-  const hosts = hostsOf(run.devices);
-  const hostOf = hostFinder(hosts);
-  const distinct = distinctResults(run.runId, results).results;
-  const measured = measureResults(distinct, plan, run.experiment.procedure.kind, hosts);
+export async function* csvDocument(
+  run: Run,
+  plan: Plan,
+  trials: RecordedTrials,
+): AsyncGenerator<string> {
   const columns = { ...TRIAL_COLUMNS, ...INSTANCE_COLUMNS, ...LATER_COLUMNS };
-  const lines = [Object.keys(columns).map(encodeField).join(',')];
-  for (const one of measured) {
-    const instances = one.result.instances.toSorted((a, b) => a.index - b.index);
-    for (const instance of instances.length === 0 ? [undefined] : instances) {
-      const row = { run, measured: one, host: hostOf(one.result.deviceId), instance };
-      lines.push(
-        Object.values(columns)
-          .map((read) => encodeField(read(row)))
-          .join(','),
-      );
-    }
+  const read = Object.values(columns);
+  yield `${Object.keys(columns).map(encodeField).join(',')}\r\n`;
+  const context = measureContext(run, plan, hostsOf(run.devices));
+  for await (const trial of trials.read()) {
+    const rows = measureTrial(trial, context).flatMap((measured) => rowsOf(run, measured));
+    yield rows
+      .map((row) => `${read.map((readField) => encodeField(readField(row))).join(',')}\r\n`)
+      .join('');
   }
-  return `${lines.join('\r\n')}\r\n`;
+}
+
+function rowsOf(run: Run, measured: MeasuredResult): Row[] {
+  const instances = measured.result.instances.toSorted((a, b) => a.index - b.index);
+  return (instances.length === 0 ? [undefined] : instances).map((instance) => ({
+    run,
+    measured,
+    instance,
+  }));
 }
 
 function encodeField(field: Field): string {

@@ -1,83 +1,72 @@
 import * as Plot from '@observablehq/plot';
 import { ecdf } from '../analysis/ecdf.ts';
 import { formatMs } from '../analysis/format-ms.ts';
+import { counted } from '../analysis/note.ts';
 import { groupBy } from '../analysis/measured-result.ts';
 import type { CellSummary, RunSummary } from '../analysis/run-summary.ts';
+import { PANELS_MAX, groupTitle, sandboxesOf } from './cell-names.ts';
+import { figureGroup } from './figure.ts';
 import { lineLegend, seriesLook } from './legend.ts';
-import { METRIC_TEXTS } from './metric-texts.ts';
-import { html } from './markup.ts';
 import type { Markup } from './markup.ts';
-import { logTicks, plotSvg } from './plot-svg.ts';
+import { METRIC_TEXTS } from './metric-texts.ts';
+import { plotSvg } from './plot-svg.ts';
+import { valueAxis, valueScale } from './value-axis.ts';
+import type { ValueAxis } from './value-axis.ts';
 
-/** More steps than this can't be told apart on the page. */
+/** More steps of a line than this can't be told apart on the page. */
 const STEPS_MAX = 500;
+
+/** More steps than this in all lines together make the page heavy. */
+const STEPS_SUM_MAX = 20_000;
 
 /**
  * The distributions of a run: one plot per function and number of sandboxes, one line per kind of
  * sandbox, all on one axis. Undefined if nothing was measured.
  */
 export function ecdfPlots(summary: RunSummary): Markup | undefined {
-  const axis = axisOf(summary);
+  const axis = valueAxis(summary);
   if (axis === undefined) return undefined;
   const measured = summary.cells.filter(({ units }) => units.length > 0);
-  const sandboxes = [...new Set(summary.cells.map(({ cell }) => cell.sandbox))];
-  const groups = groupBy(measured, ({ cell }) => groupTitle(cell.function, cell.instances));
-  const legend = sandboxes.map((name, index) => ({ name, look: seriesLook(index) }));
-  return html`${lineLegend(legend)}
-    <div class="multiples">
-      ${[...groups].map(
-        ([title, cells]) =>
-          html`<figure>
-            <h3>${title}</h3>
-            ${plotOf({ title, cells, axis, sandboxes, metric: summary.metric })}
-          </figure>`,
-      )}
-    </div>`;
-}
-
-function groupTitle(name: string, instances: number): string {
-  return instances === 1 ? name : `${name}, ${instances} at once`;
-}
-
-/**
- * The axis of the values: powers of ten on a linear scale, because a logarithmic scale of the plot
- * library leaves out some labels of the ticks that it is given. A lateness may be 0 or negative,
- * which has no logarithm; its axis holds ms.
- */
-interface Axis {
-  /** Lowest and highest value, ms. */
-  readonly domain: readonly [number, number];
-  readonly isLogarithmic: boolean;
-  readonly placeOf: (valueMs: number) => number;
-}
-
-function axisOf({ cells, metric }: RunSummary): Axis | undefined {
-  const isLogarithmic = metric !== 'lateness';
-  const values = cells
-    .flatMap(({ units }) => units.map(({ valueNs }) => valueNs / 1e6))
-    .filter((valueMs) => !isLogarithmic || valueMs > 0);
-  if (values.length === 0) return undefined;
-  const [lowest, highest] = [least(values), greatest(values)];
-  if (isLogarithmic) {
-    return { domain: [lowest / 1.15, highest * 1.15], isLogarithmic, placeOf: Math.log10 };
-  }
-  const margin = 0.05 * (highest - lowest || Math.abs(highest) || 1);
-  const domain = [lowest - margin, highest + margin] as const;
-  return { domain, isLogarithmic, placeOf: (valueMs) => valueMs };
+  const sandboxes = sandboxesOf(summary);
+  const groups = [...groupBy(measured, ({ cell }) => groupTitle(cell)).entries()];
+  const shown = groups.slice(0, PANELS_MAX);
+  const lines = shown.reduce((sum, [, cells]) => sum + cells.length, 0);
+  const stepsMax = Math.max(20, Math.min(STEPS_MAX, Math.floor(STEPS_SUM_MAX / lines)));
+  const figures = shown.map(([title, cells]) => ({
+    title,
+    svg: plotOf({ title, cells, axis, sandboxes, metric: summary.metric, stepsMax }),
+  }));
+  const most = measured.reduce((size, { units }) => Math.max(size, units.length), 0);
+  const caption = [
+    'Each step is one value (one trial on one host). The median is where a line crosses 50 %.',
+    summary.metric === 'lateness'
+      ? 'The steeper a line, the steadier the starts.'
+      : 'The farther left a line lies, the faster the sandbox; the steeper, the steadier.',
+    ...(axis.beyond > 0 ? [`${counted(axis.beyond, 'value')} beyond the edge, not drawn.`] : []),
+    ...(most > stepsMax
+      ? [`A line of more than ${stepsMax} values is drawn through ${stepsMax} of its steps.`]
+      : []),
+    ...(groups.length > shown.length
+      ? [`The first ${shown.length} of ${groups.length} are drawn; the table has all.`]
+      : []),
+  ].join(' ');
+  const looks = sandboxes.map((name, index) => ({ name, look: seriesLook(index) }));
+  return figureGroup(figures, { legend: lineLegend(looks), caption });
 }
 
 interface EcdfSources {
   readonly title: string;
   readonly cells: readonly CellSummary[];
-  readonly axis: Axis;
+  readonly axis: ValueAxis;
   readonly sandboxes: readonly string[];
   readonly metric: RunSummary['metric'];
+  readonly stepsMax: number;
 }
 
-function plotOf({ title, cells, axis, sandboxes, metric }: EcdfSources): Markup {
+function plotOf({ title, cells, axis, sandboxes, metric, stepsMax }: EcdfSources): Markup {
   const lines = cells.map((cell) => {
     const { colour, dash } = seriesLook(sandboxes.indexOf(cell.cell.sandbox));
-    return Plot.line(stepsOf(cell, axis), {
+    return Plot.line(stepsOf(cell, axis, stepsMax), {
       x: 'place',
       y: 'share',
       curve: 'step-after',
@@ -86,7 +75,6 @@ function plotOf({ title, cells, axis, sandboxes, metric }: EcdfSources): Markup 
       ...(dash === undefined ? {} : { strokeDasharray: dash }),
     });
   });
-  const what = METRIC_TEXTS[metric].name;
   return plotSvg({
     width: 500,
     height: 300,
@@ -94,19 +82,7 @@ function plotOf({ title, cells, axis, sandboxes, metric }: EcdfSources): Markup 
     marginBottom: 42,
     marginRight: 16,
     marginTop: 28,
-    x: {
-      domain: axis.domain.map(axis.placeOf),
-      label: axis.isLogarithmic ? `${what}, ms (logarithmic)` : `${what}, ms`,
-      ...(axis.isLogarithmic
-        ? {
-            ticks: logTicks(...axis.domain).map(Math.log10),
-            tickFormat: (power: number) => String(Number((10 ** power).toPrecision(1))),
-          }
-        : { ticks: 6 }),
-      labelAnchor: 'center',
-      labelArrow: 'none',
-      grid: true,
-    },
+    x: valueScale(axis, metric),
     y: {
       domain: [0, 1],
       label: 'share of values',
@@ -116,23 +92,28 @@ function plotOf({ title, cells, axis, sandboxes, metric }: EcdfSources): Markup 
       grid: true,
     },
     marks: [Plot.ruleY([0]), ...lines],
-    ariaLabel: `Distribution of the ${what}, ${title}`,
+    ariaLabel: `Distribution of the ${METRIC_TEXTS[metric].name}, ${title}`,
     ariaDescription: cells.map(describe).join('; '),
   });
 }
 
-function stepsOf({ units }: CellSummary, axis: Axis): { place: number; share: number }[] {
+function stepsOf(
+  { units }: CellSummary,
+  axis: ValueAxis,
+  stepsMax: number,
+): { place: number; share: number }[] {
   const [beginMs, endMs] = axis.domain;
-  const steps = ecdf(units.map(({ valueNs }) => valueNs / 1e6)).filter(
-    ({ value }) => value >= beginMs,
-  );
-  const stride = Math.ceil(steps.length / STEPS_MAX);
-  const shown = steps
-    .filter((_, index) => index % stride === 0 || index === steps.length - 1)
+  const shown = ecdf(
+    Float64Array.from(units, ({ valueNs }) => valueNs / 1e6),
+    stepsMax,
+  )
+    .filter(({ value }) => value >= beginMs && value <= endMs)
     .map(({ value, share }) => ({ place: axis.placeOf(value), share }));
   const [first] = shown;
   if (first === undefined) return [];
-  return [{ place: first.place, share: 0 }, ...shown, { place: axis.placeOf(endMs), share: 1 }];
+  const reached = shown.at(-1)?.share ?? 1;
+  const end = { place: axis.placeOf(endMs), share: reached };
+  return [{ place: first.place, share: 0 }, ...shown, end];
 }
 
 function describe({ cell, latency }: CellSummary): string {
@@ -142,12 +123,4 @@ function describe({ cell, latency }: CellSummary): string {
     `${cell.sandbox}: ${formatMs(minNs)} to ${formatMs(maxNs)} ms, ` +
     `median ${formatMs(medianNs)} ms`
   );
-}
-
-function least(values: readonly number[]): number {
-  return values.reduce((a, b) => Math.min(a, b), Infinity);
-}
-
-function greatest(values: readonly number[]): number {
-  return values.reduce((a, b) => Math.max(a, b), -Infinity);
 }

@@ -1,9 +1,6 @@
-import { distinctResults } from '../analysis/distinct-results.ts';
 import { hostFinder } from '../analysis/co-location.ts';
-import { groupBy } from '../analysis/measured-result.ts';
 import type { RunSummary } from '../analysis/run-summary.ts';
 import type { Device } from '../../schemas/device.ts';
-import type { TrialResult } from '../../schemas/result.ts';
 import type { Run } from '../../schemas/run.ts';
 import { clockTable } from './clock-table.ts';
 import { html } from './markup.ts';
@@ -11,11 +8,7 @@ import type { Markup } from './markup.ts';
 import { textTable } from './text-table.ts';
 
 /** On what the run was measured: hosts, devices, sandboxes and the digests of what ran. */
-export function environmentSection(
-  run: Run,
-  results: readonly TrialResult[],
-  summary: RunSummary,
-): Markup {
+export function environmentSection(run: Run, summary: RunSummary): Markup {
   const hostOf = hostFinder(summary.hosts);
   return html`<section aria-labelledby="environment">
     <h2 id="environment">Environment</h2>
@@ -39,7 +32,7 @@ export function environmentSection(
             run.devices.map((device) => deviceRow(device, hostOf)),
           )
     }
-    ${clockTable(summary.start)} ${sandboxTable(run, results)}
+    ${clockTable(summary.start)} ${sandboxTable(run, summary)}
     ${textTable(
       'Artefacts: one digest names every byte that ran in a sandbox',
       ['artefact', 'digest'],
@@ -84,18 +77,12 @@ function deviceRow({ presence }: Device, hostOf: (deviceId: string) => string): 
 }
 
 /** What each kind of sandbox ran on, as the results say; then what devices could not run. */
-function sandboxTable(run: Run, results: readonly TrialResult[]): Markup | undefined {
-  const distinct = distinctResults(run.runId, results).results;
-  const ran = distinct.filter(({ start }) => start !== undefined);
-  const used = [...groupBy(ran, (result) => `${result.cell.sandbox}\n${detailsText(result)}`)].map(
-    ([, same]) => {
-      const devices = [...new Set(same.map(({ deviceId }) => deviceId))].toSorted();
-      const [first] = same;
-      return first === undefined
-        ? []
-        : [first.cell.sandbox, detailsText(first), devices.join(', ')];
-    },
-  );
+function sandboxTable(run: Run, { setUps }: RunSummary): Markup | undefined {
+  const used = setUps.map(({ sandbox, details, deviceIds }) => [
+    sandbox,
+    details === '' ? 'nothing to tell' : details,
+    deviceIds.join(', '),
+  ]);
   const wanted: readonly string[] = run.experiment.factors.sandbox;
   const unavailable = run.devices.flatMap(({ presence }) =>
     presence.sandboxes.flatMap((sandbox) =>
@@ -113,11 +100,4 @@ function sandboxTable(run: Run, results: readonly TrialResult[]): Markup | undef
   const rows = [...used, ...unavailable].toSorted((a, b) => (a.join() < b.join() ? -1 : 1));
   if (rows.length === 0) return undefined;
   return textTable('Sandboxes', ['sandbox', 'ran on', 'devices'], rows);
-}
-
-function detailsText({ sandboxDetails }: TrialResult): string {
-  const entries = Object.entries(sandboxDetails).toSorted(([a], [b]) => (a < b ? -1 : 1));
-  return entries.length === 0
-    ? 'nothing to tell'
-    : entries.map(([name, value]) => `${name} ${value}`).join(', ');
 }

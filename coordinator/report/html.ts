@@ -1,36 +1,54 @@
 import { orderClauses } from '../analysis/order-statement.ts';
 import type { Note, RunSummary } from '../analysis/run-summary.ts';
 import type { Plan } from '../../schemas/plan.ts';
-import type { TrialResult } from '../../schemas/result.ts';
 import type { Run } from '../../schemas/run.ts';
 import { burstTable, cellTable, hostTable, phaseTable } from './cell-tables.ts';
+import { comparisonSection } from './comparison-section.ts';
+import { devicePanels } from './device-panels.ts';
+import { driftPlots } from './drift-plot.ts';
 import { ecdfPlots } from './ecdf-plot.ts';
 import { environmentSection } from './environment-section.ts';
 import { exceptionSection, skippedSection } from './exception-sections.ts';
+import { failurePlot } from './failure-plot.ts';
+import { intervalPlot } from './interval-plot.ts';
 import { html, trusted } from './markup.ts';
 import type { Markup } from './markup.ts';
+import { memorySection } from './memory-section.ts';
 import { methodSection } from './method-section.ts';
 import { phasePlots } from './phase-plot.ts';
 import { printable } from './printable.ts';
+import { rawDataSection } from './raw-data-section.ts';
 import { startSection } from './start-section.ts';
+import { studyForm } from './study-form.ts';
 import { STYLE } from './style.ts';
+import { telemetrySection } from './telemetry-section.ts';
+import type { TrialTelemetry } from './telemetry-section.ts';
+import { tableMarkup } from './text-table.ts';
 
 /** Nothing is loaded from anywhere, and nothing runs: a report is safe to open and to send. */
 const CONTENT_POLICY =
   "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 
+/** What a report can have besides the figures of its run. */
+export interface ReportExtras {
+  /** Samples around the median and the worst trials. Default: none. */
+  readonly telemetry?: readonly TrialTelemetry[];
+  /** Names of the files beside the page, which it links to. Default: those of every run. */
+  readonly files?: readonly string[];
+}
+
 /**
- * The report of a run as one HTML page that stands by itself: the question and its answer, the
- * method, every cell, the distributions, the phases, the start spread with its bound, the
- * environment, and every result that failed or is invalid, with its reason. Links to the raw
+ * The report of a run as one HTML page that stands by itself: the question and its answers, every
+ * cell, plots of medians, distributions, hosts, failures, course, phases and starts, the method,
+ * the environment, and every result that failed or is invalid, with its reason. Links to the raw
  * data are file names beside the page. Works for a run without results, and for one that still
  * goes on. Text from devices is shown, never interpreted.
  */
 export function renderHtml(
   run: Run,
   plan: Plan,
-  results: readonly TrialResult[],
   summary: RunSummary,
+  { telemetry = [], files }: ReportExtras = {},
 ): string {
   const page = html`<!doctype html>
     <html lang="en">
@@ -47,11 +65,11 @@ export function renderHtml(
       <body>
         <header>${opening(run, summary)}</header>
         <main>
-          ${notesSection(summary.notes)} ${cellSection(summary)} ${ecdfSection(summary)}
-          ${phaseSection(summary)} ${startSection(summary.start)}
-          ${methodSection(run, plan, summary)} ${environmentSection(run, results, summary)}
-          ${exceptionSection(run, results, summary)} ${skippedSection(plan)}
-          ${rawDataSection(summary)}
+          ${notesSection(summary.notes)} ${comparisonSection(summary)} ${cellSection(summary)}
+          ${memorySection(summary)} ${distributionSection(summary)} ${courseSection(summary, plan)}
+          ${phaseSection(summary)} ${telemetrySection(telemetry)} ${startSection(summary.start)}
+          ${methodSection(run, plan, summary)} ${environmentSection(run, summary)}
+          ${exceptionSection(summary)} ${skippedSection(plan)} ${rawDataSection(summary, files)}
         </main>
         <footer>
           <p>Lockstep ${run.coordinatorVersion}. Times are measured, never modelled.</p>
@@ -89,30 +107,47 @@ function notesSection(notes: readonly Note[]): Markup | undefined {
 }
 
 function cellSection(summary: RunSummary): Markup {
+  const hosts = hostTable(summary);
   return html`<section aria-labelledby="cells">
     <h2 id="cells">Results by cell</h2>
-    ${summary.cells.length === 0 ? html`<p>The plan has no cell.</p>` : cellTable(summary)}
-    ${summary.metric === 'makespan' ? burstTable(summary) : undefined} ${hostTable(summary)}
+    ${cellsMarkup(summary)} ${intervalPlot(summary)} ${failurePlot(summary)}
+    ${hosts === undefined ? undefined : tableMarkup(hosts)}
   </section>`;
 }
 
-function ecdfSection(summary: RunSummary): Markup {
-  const plots = ecdfPlots(summary);
+function cellsMarkup(summary: RunSummary): Markup {
+  const { cells, memory } = summary;
+  if (cells.length === 0) return html`<p>The plan has no cell.</p>`;
+  // Readings of memory have no latency: a table of dashes would say nothing.
+  if (memory !== undefined && cells.every(({ attempts, unmeasured }) => attempts === unmeasured)) {
+    return html`<p>${cells.length} cells with readings of memory, and without a latency.</p>`;
+  }
+  return html`${tableMarkup(cellTable(summary))}
+  ${summary.metric === 'makespan' ? tableMarkup(burstTable(summary)) : undefined}`;
+}
+
+function distributionSection(summary: RunSummary): Markup {
+  const panels = devicePanels(summary);
   return html`<section aria-labelledby="distributions">
-    <h2 id="distributions">Distributions</h2>
-    ${plots ?? html`<p>No valid latency was measured.</p>`}
+      <h2 id="distributions">Distributions</h2>
+      ${ecdfPlots(summary) ?? html`<p>No valid latency was measured.</p>`} ${studyForm(summary)}
+    </section>
     ${
-      plots === undefined
+      panels === undefined
         ? undefined
-        : html`<p class="quiet">
-            Each step is one value (one trial on one host). The median is where a line crosses 50 %.
-            ${
-              summary.metric === 'lateness'
-                ? 'The steeper a line, the steadier the starts.'
-                : 'The farther left a line lies, the faster the sandbox; the steeper, the steadier.'
-            }
-          </p>`
-    }
+        : html`<section aria-labelledby="hosts">
+            <h2 id="hosts">Host by host</h2>
+            ${panels}
+          </section>`
+    }`;
+}
+
+function courseSection(summary: RunSummary, plan: Plan): Markup | undefined {
+  const plots = driftPlots(summary, plan);
+  if (plots === undefined) return undefined;
+  return html`<section aria-labelledby="course">
+    <h2 id="course">Over the course of the run</h2>
+    ${plots}
   </section>`;
 }
 
@@ -132,36 +167,7 @@ function phaseSection(summary: RunSummary): Markup {
   }
   return html`<section aria-labelledby="phases">
     <h2 id="phases">Where the time goes</h2>
-    ${plots}
-    <p class="quiet">
-      Medians of the single phases; their sum need not be the median of the whole. A phase that a
-      sandbox does not show is absent, not 0. All instants are stamped on the host; a guest's when
-      its marker arrives.
-      ${
-        summary.metric === 'warm-call'
-          ? 'The bars show the call, which is what was measured; the start before it stands in ' +
-            'the table, and the wait for the other devices in its column ready to call.'
-          : undefined
-      }
-    </p>
-    ${phaseTable(summary)}
-  </section>`;
-}
-
-function rawDataSection(summary: RunSummary): Markup {
-  const { read, distinct, duplicates, superseded, conflicting } = summary.results;
-  return html`<section aria-labelledby="raw">
-    <h2 id="raw">Raw data</h2>
-    <p>Beside this page; everything above is computed from these files.</p>
-    <ul>
-      <li><a href="results.ndjson">results.ndjson</a>: one result per line, instants in ns</li>
-      <li><a href="plan.json">plan.json</a>: the ordered trials</li>
-      <li><a href="run.json">run.json</a>: the experiment, the devices and how the run ended</li>
-    </ul>
-    <p class="quiet">
-      ${read} results read, ${distinct} distinct; ${duplicates} exact copies, ${superseded}
-      superseded and ${conflicting} conflicting left out.
-    </p>
+    ${plots} ${tableMarkup(phaseTable(summary))}
   </section>`;
 }
 

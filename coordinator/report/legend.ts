@@ -11,10 +11,13 @@ export interface SeriesLook {
 
 const DASHES = [undefined, '7 3', '2 3', '9 3 2 3', '4 2', '12 4'] as const;
 
-/** The look of the series with this number: colour and dash differ for the first six. */
+/**
+ * The look of the series with this number: colour and dash differ for the first six, and one of
+ * them for the first 36.
+ */
 export function seriesLook(index: number): SeriesLook {
   const place = index % DASHES.length;
-  const dash = DASHES[place];
+  const dash = DASHES[(index + Math.floor(index / DASHES.length)) % DASHES.length];
   return { colour: `var(--s${place + 1})`, ...(dash === undefined ? {} : { dash }) };
 }
 

@@ -5,12 +5,13 @@ import { html } from './markup.ts';
 import type { Markup } from './markup.ts';
 import { END_POINT_TEXTS, PROCEDURE_TEXTS } from './metric-texts.ts';
 import { printable } from './printable.ts';
+import { provenanceEntries } from './provenance-entries.ts';
 
 /** How the figures came about: procedure, end points, order, limits, budgets and statistics. */
 export function methodSection(run: Run, plan: Plan, summary: RunSummary): Markup {
   const { experiment } = run;
   const { procedure, limits, budget } = experiment;
-  const entries: [string, string][] = [
+  const entries: [string, string][] = provenanceEntries(run, plan) ?? [
     ['Procedure', `${procedure.kind}: ${PROCEDURE_TEXTS[procedure.kind]}`],
     ['End points', `${END_POINT_TEXTS[procedure.kind]}. Stamped on the host, CLOCK_MONOTONIC, ns.`],
     ...(procedure.kind === 'no-op' ? [] : [readyEntry(procedure.readyTimeoutMs)]),
@@ -66,6 +67,14 @@ function statistics(): Markup {
       <li>
         Two cells are called separable if their intervals do not overlap, which is stricter than a
         test at 5 %.
+      </li>
+      <li>
+        Comparisons: ratio of two medians. On one host, a percentile bootstrap interval over its
+        trials; on several, the geometric mean of the hosts' own ratios with Student's interval over
+        their logarithms, because only hosts are independent of each other. A12, how often a value
+        is the larger (Vargha and Delaney, J. Educ. Behav. Stat. 25(2), 2000); p of the rank sum
+        test (Mann and Whitney, 1947), corrected over all comparisons of the run by Holm (Scand. J.
+        Statist. 6, 1979).
       </li>
       <li>
         Failure rate: failures among attempts, with the score interval of Wilson (JASA 22, 1927)

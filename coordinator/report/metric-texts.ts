@@ -7,8 +7,9 @@ export interface MetricTexts {
   readonly name: string;
   /** The same from end to end, as the caption of a table of ms. */
   readonly caption: string;
-  /** The title of the column of its medians. */
+  /** The title of the column of its medians, on a page and in a terminal. */
   readonly median: string;
+  readonly shortMedian: string;
 }
 
 /** The texts of each metric. */
@@ -17,16 +18,19 @@ export const METRIC_TEXTS: Readonly<Record<Metric, MetricTexts>> = {
     name: 'time to first byte',
     caption: 'Cold start: request to the first byte of the first response. ms.',
     median: 'median',
+    shortMedian: 'median',
   },
   makespan: {
     name: 'makespan',
     caption: 'Makespan of a burst: request of the trial to the last byte of its last sandbox. ms.',
     median: 'median makespan',
+    shortMedian: 'makespan',
   },
   'warm-call': {
     name: 'time of the call',
     caption: 'Warm call: first call of the trial to the last byte of its last sandbox. ms.',
     median: 'median call',
+    shortMedian: 'call',
   },
   lateness: {
     name: 'lateness of the start',
@@ -34,6 +38,7 @@ export const METRIC_TEXTS: Readonly<Record<Metric, MetricTexts>> = {
       'No-op, which starts no sandbox: lateness of the start, actual minus ordered on the own ' +
       'clock of the device. ms; negative is early.',
     median: 'median lateness',
+    shortMedian: 'lateness',
   },
 };
 

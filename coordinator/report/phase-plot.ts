@@ -5,8 +5,9 @@ import { SPANS } from '../analysis/metrics.ts';
 import type { CellSummary, RunSummary, SpanName } from '../analysis/run-summary.ts';
 import { finestChain } from '../analysis/span-chain.ts';
 import { PHASES } from '../../schemas/result.ts';
+import { ROWS_MAX, rowTitle } from './cell-names.ts';
+import { figureGroup } from './figure.ts';
 import { areaLegend } from './legend.ts';
-import { html } from './markup.ts';
 import type { Markup } from './markup.ts';
 import { plotSvg } from './plot-svg.ts';
 
@@ -43,12 +44,23 @@ const COLOURS: Readonly<Partial<Record<SpanName, string>>> = {
   'firstByte-lastByte': 'var(--p7)',
 };
 
+/** What a segment is called in the bar, so that nobody needs its colour. */
+const LETTERS = 'ABCDEFGHIJ';
+
+/** A narrower segment has no room for its letter, percent of the axis. */
+const LETTER_WIDTH_MIN = 4;
+
 interface Segment {
   readonly row: string;
   readonly span: SpanName;
   readonly colour: string;
   readonly beginMs: number;
   readonly endMs: number;
+}
+
+/** A segment as it is drawn. */
+interface LetteredSegment extends Segment {
+  readonly letter: string;
 }
 
 /**
@@ -61,31 +73,39 @@ export function phasePlots({
   metric,
 }: Pick<RunSummary, 'cells' | 'metric'>): Markup | undefined {
   const first = PHASES.indexOf(metric === 'warm-call' ? 'call' : 'request');
-  const segments = cells.flatMap((cell) => stack(cell, first));
+  const shown = cells.filter(({ spans }) => spans.length > 0).slice(0, ROWS_MAX);
+  const seen = SPANS.filter(({ span }) =>
+    shown.some((cell) => stack(cell, first).some((one) => one.span === span)),
+  );
+  const byColour = [...groupBy(seen, ({ span }) => COLOURS[span] ?? 'currentColor').entries()];
+  const letterOf = new Map(
+    byColour.flatMap(([, spans], index) =>
+      spans.map(({ span }) => [span, LETTERS[index] ?? ''] as const),
+    ),
+  );
+  const segments = shown
+    .flatMap((cell) => stack(cell, first))
+    .map((segment) => ({ ...segment, letter: letterOf.get(segment.span) ?? '' }));
   if (segments.length === 0) return undefined;
-  const seen = SPANS.filter(({ span }) => segments.some((one) => one.span === span));
-  const byColour = groupBy(seen, ({ span }) => COLOURS[span] ?? 'currentColor');
-  const legend = [...byColour].map(([colour, spans]) => ({
-    name: spans.map(({ span }) => SPAN_TITLES[span]).join(', or '),
+  const legend = byColour.map(([colour, spans], index) => ({
+    name: `${LETTERS[index] ?? ''}: ${spans.map(({ span }) => SPAN_TITLES[span]).join(', or ')}`,
     colour,
   }));
-  return html`${areaLegend(legend)}
-    <div class="multiples">
-      <figure>
-        <h3>In milliseconds</h3>
-        ${barPlot(segments, 'ms')}
-      </figure>
-      <figure>
-        <h3>As shares</h3>
-        ${barPlot(shares(segments), 'share')}
-      </figure>
-    </div>`;
-}
-
-/** The name of a cell's row. */
-export function rowTitle({ cell }: CellSummary): string {
-  const name = `${cell.sandbox}, ${cell.function}`;
-  return cell.instances === 1 ? name : `${name} × ${cell.instances}`;
+  const figures = [
+    { title: 'In milliseconds', svg: barPlot(segments, 'ms') },
+    { title: 'As shares', svg: barPlot(shares(segments), 'share') },
+  ];
+  return figureGroup(figures, {
+    legend: areaLegend(legend),
+    caption:
+      'Medians of the single phases, stacked in the order of the legend; their sum need not be ' +
+      'the median of the whole. A phase that a sandbox does not show is absent, not 0. All ' +
+      "instants are stamped on the host; a guest's when its marker arrives." +
+      (metric === 'warm-call'
+        ? ' The bars show the call, which is what was measured; the start before it stands in ' +
+          'the table, and the wait for the other devices in its column ready to call.'
+        : ''),
+  });
 }
 
 function stack(summary: CellSummary, firstPhase: number): Segment[] {
@@ -101,7 +121,7 @@ function stack(summary: CellSummary, firstPhase: number): Segment[] {
   });
 }
 
-function shares(segments: readonly Segment[]): Segment[] {
+function shares(segments: readonly LetteredSegment[]): LetteredSegment[] {
   const sums = new Map<string, number>();
   for (const { row, endMs } of segments) sums.set(row, Math.max(sums.get(row) ?? 0, endMs));
   return segments.map((segment) => {
@@ -111,8 +131,10 @@ function shares(segments: readonly Segment[]): Segment[] {
   });
 }
 
-function barPlot(segments: readonly Segment[], unit: 'ms' | 'share'): Markup {
+function barPlot(segments: readonly LetteredSegment[], unit: 'ms' | 'share'): Markup {
   const rows = [...new Set(segments.map(({ row }) => row))];
+  const most = segments.reduce((end, { endMs }) => Math.max(end, endMs), 0);
+  const widthMin = (LETTER_WIDTH_MIN / 100) * (unit === 'share' ? 100 : most);
   const longest = rows.reduce((length, row) => Math.max(length, row.length), 0);
   return plotSvg({
     width: 500,
@@ -138,7 +160,20 @@ function barPlot(segments: readonly Segment[], unit: 'ms' | 'share'): Markup {
         fill: 'colour',
         insetTop: 3,
         insetBottom: 3,
+        stroke: 'var(--page)',
+        strokeWidth: 1,
       }),
+      Plot.text(
+        segments.filter(({ beginMs, endMs }) => endMs - beginMs > widthMin),
+        {
+          x: (segment: Segment) => (segment.beginMs + segment.endMs) / 2,
+          y: 'row',
+          text: 'letter',
+          fill: 'var(--page)',
+          fontWeight: 700,
+          fontSize: 11,
+        },
+      ),
       Plot.ruleX([0]),
     ],
     color: { type: 'identity' },

@@ -15,14 +15,20 @@ export interface PlotSvgOptions extends Plot.PlotOptions {
 export function plotSvg(options: PlotSvgOptions): Markup {
   const svg = drawn(options);
   svg.setAttribute('role', 'img');
-  return trusted(svg.outerHTML);
+  return trusted(withoutNamesOfMarks(svg.outerHTML));
 }
 
 /** A drawing that only repeats what the text beside it says, hidden from those who can't see it. */
 export function decorativeSvg(options: Plot.PlotOptions): Markup {
   const svg = drawn(options);
   svg.setAttribute('aria-hidden', 'true');
-  return trusted(svg.outerHTML);
+  return trusted(withoutNamesOfMarks(svg.outerHTML));
+}
+
+/** The plot library names groups of shapes, which have no role: the plot has one name, its own. */
+function withoutNamesOfMarks(markup: string): string {
+  const headEnd = markup.indexOf('>') + 1;
+  return markup.slice(0, headEnd) + markup.slice(headEnd).replaceAll(' aria-label=', ' data-mark=');
 }
 
 function drawn(options: Plot.PlotOptions): SvgElement {
@@ -36,18 +42,6 @@ function drawn(options: Plot.PlotOptions): SvgElement {
   if (!isSvg(svg)) throw new Error('a plot without legend or title is one SVG element');
   svg.setAttribute('xmlns', 'http://www.w3.org/2000/svg');
   return svg;
-}
-
-/** Round values of the form 1, 2, 5 times a power of ten that lie in a range above 0. */
-export function logTicks(lowest: number, highest: number): number[] {
-  const ticks: number[] = [];
-  for (let power = Math.floor(Math.log10(lowest)); 10 ** power <= highest; power += 1) {
-    for (const step of [1, 2, 5]) {
-      const tick = step * 10 ** power;
-      if (tick >= lowest && tick <= highest) ticks.push(Number(tick.toPrecision(1)));
-    }
-  }
-  return ticks;
 }
 
 interface SvgElement {

@@ -13,10 +13,14 @@ export interface PointLook {
 
 const SYMBOLS = ['circle', 'plus', 'triangle2', 'square2', 'times', 'diamond2'] as const;
 
-/** The look of the series with this number: colour and symbol differ for the first six. */
+/**
+ * The look of the series with this number: colour and symbol differ for the first six, and one of
+ * them for the first 36.
+ */
 export function pointLook(index: number): PointLook {
   const place = index % SYMBOLS.length;
-  return { colour: `var(--s${place + 1})`, symbol: SYMBOLS[place] ?? 'circle' };
+  const shifted = (index + Math.floor(index / SYMBOLS.length)) % SYMBOLS.length;
+  return { colour: `var(--s${place + 1})`, symbol: SYMBOLS[shifted] ?? 'circle' };
 }
 
 /** A legend of points. */

@@ -5,4 +5,6 @@ export const POSITION_AXIS = {
   labelArrow: 'none',
   tickFormat: (position: number) => (Number.isInteger(position) ? String(position) : ''),
   ticks: 6,
+  // The first and the last trial must not be cut at the edge.
+  inset: 6,
 } as const;

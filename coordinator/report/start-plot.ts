@@ -1,6 +1,7 @@
 import * as Plot from '@observablehq/plot';
 import { formatMs } from '../analysis/format-ms.ts';
 import type { StartSummary, TrialStart } from '../analysis/run-summary.ts';
+import { figureMarkup } from './figure.ts';
 import { html } from './markup.ts';
 import type { Markup } from './markup.ts';
 import { plotSvg } from './plot-svg.ts';
@@ -14,21 +15,25 @@ const AXIS = { labelArrow: 'none', grid: true } as const;
 const SIZE = { width: 500, height: 280, marginLeft: 56, marginBottom: 42, marginTop: 28 } as const;
 /** The start of every trial: its spread with its bound, and every device's lateness. */
 export function startPlots(start: StartSummary): Markup {
-  const spreads = worstOf(start.trials.filter(hasPosition), ({ spreadNs }) => spreadNs);
+  const placed = start.trials.filter(hasPosition);
+  const spreads = worstOf(placed, ({ spreadNs }) => spreadNs);
   return html`${
     spreads.length === 0
       ? undefined
-      : html`<figure>
-          <h3>Spread of the starts of each ${start.waves > 1 ? 'wave' : 'trial'}</h3>
-          ${spreadPlot(spreads)}
-          <figcaption>
-            Point: latest minus earliest start in fleet
-            time${start.waves > 1 ? ', a point for each wave of a trial' : ''}. Line: plus and minus
-            the sum of the two largest clock bounds; the true spread lies within.
-          </figcaption>
-        </figure>`
+      : figureMarkup({
+          title: `Spread of the starts of each ${start.waves > 1 ? 'wave' : 'trial'}`,
+          svg: spreadPlot(spreads),
+          caption:
+            'Point: latest minus earliest start in fleet time' +
+            (start.waves > 1 ? ', a point for each wave of a trial' : '') +
+            '. Line: plus and minus the sum of the two largest clock bounds; the true spread ' +
+            'lies within.' +
+            (spreads.length < placed.length
+              ? ` Of ${placed.length}, the widest of neighbours are shown.`
+              : ''),
+        })
   }
-  ${syncMap(start.points.filter(hasPosition))}`;
+  ${syncMap(start.points.filter(hasPosition), start.pointsSeen)}`;
 }
 
 type Placed<T> = T & { readonly position: number };
@@ -55,7 +60,7 @@ function spreadPlot(trials: readonly Placed<TrialStart>[]): Markup {
     lowerMs: Math.max(0, spreadNs - boundNs) / 1e6,
     upperMs: (spreadNs + boundNs) / 1e6,
   }));
-  const worst = Math.max(...trials.map(({ spreadNs }) => spreadNs));
+  const worst = trials.reduce((most, { spreadNs }) => Math.max(most, spreadNs), 0);
   const colour = 'var(--s1)';
   return plotSvg({
     ...SIZE,

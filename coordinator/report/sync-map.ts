@@ -2,7 +2,7 @@ import * as Plot from '@observablehq/plot';
 import { formatMs } from '../analysis/format-ms.ts';
 import { POSITION_AXIS } from './position-axis.ts';
 import { pointLegend, pointLook } from './point-legend.ts';
-import { html } from './markup.ts';
+import { figureMarkup } from './figure.ts';
 import type { Markup } from './markup.ts';
 import { plotSvg } from './plot-svg.ts';
 import { syncLimitNs, syncRows } from './sync-rows.ts';
@@ -41,8 +41,13 @@ interface ShownBound {
  * The sync map of a run: when each device started each trial, as the distance from the ordered
  * instant in fleet time, with the clock bound as error bar. A row per device, or per neighbours in
  * a large fleet. Undefined if nothing started.
+ *
+ * @param pointsSeen how many starts there were, where the points are the worst of them
  */
-export function syncMap(points: readonly PlacedStart[]): Markup | undefined {
+export function syncMap(
+  points: readonly PlacedStart[],
+  pointsSeen = points.length,
+): Markup | undefined {
   const rows = syncRows(points);
   if (rows.length === 0) return undefined;
   const marks = rows.flatMap((row) => row.marks);
@@ -51,11 +56,13 @@ export function syncMap(points: readonly PlacedStart[]): Markup | undefined {
   const kinds = (['known', 'unknown', 'beyond'] as const).filter((kind) =>
     shown.some((mark) => mark.kind === kind),
   );
-  return html`<figure class="wide">
-    <h3>Sync map: lateness of each start, by device and trial</h3>
-    ${pointLegend(kinds.map((kind) => LOOKS[kind]))} ${mapPlot(rows, shown, limitNs)}
-    <figcaption>${captionOf(points, rows, limitNs)}</figcaption>
-  </figure>`;
+  return figureMarkup({
+    title: 'Sync map: lateness of each start, by device and trial',
+    svg: mapPlot(rows, shown, limitNs),
+    legend: pointLegend(kinds.map((kind) => LOOKS[kind])),
+    caption: captionOf(points, rows, { limitNs, pointsSeen }),
+    isWide: true,
+  });
 }
 
 function show(
@@ -105,7 +112,7 @@ function mapPlot(rows: readonly SyncRow[], shown: readonly ShownMark[], limitNs:
       labelArrow: 'none',
       domain: [Math.min(0, ...ends), Math.max(0, ...ends)],
       grid: true,
-      ticks: rows.length <= 3 ? 5 : 3,
+      ticks: rows.length <= 3 ? 5 : rows.length <= 8 ? 3 : 2,
     },
     fy: {
       domain: rows.map((_, index) => index),
@@ -171,7 +178,7 @@ function descriptionOf(rows: readonly SyncRow[]): string {
 function captionOf(
   points: readonly PlacedStart[],
   rows: readonly SyncRow[],
-  limitNs: number,
+  { limitNs, pointsSeen }: { readonly limitNs: number; readonly pointsSeen: number },
 ): string {
   const marks = rows.flatMap((row) => row.marks);
   const sharing = Math.max(...rows.map(({ deviceIds }) => deviceIds.length));
@@ -184,9 +191,9 @@ function captionOf(
       'the clock bound of the device; the true lateness lies within.',
   ];
   if (sharing > 1) sentences.push(`A row holds up to ${sharing} devices, neighbours by id.`);
-  if (marks.length < points.length) {
+  if (marks.length < pointsSeen) {
     sentences.push(
-      `${marks.length} of ${points.length} starts are shown: of neighbours, the one farthest ` +
+      `${marks.length} of ${pointsSeen} starts are shown: of neighbours, the one farthest ` +
         'from its ordered instant.',
     );
   }
@@ -197,8 +204,10 @@ function captionOf(
     );
   }
   if (beyond.length > 0) {
-    const farthestNs = Math.max(
-      ...beyond.map(({ fleetLatenessNs, latenessNs }) => Math.abs(fleetLatenessNs ?? latenessNs)),
+    const farthestNs = beyond.reduce(
+      (most, { fleetLatenessNs, latenessNs }) =>
+        Math.max(most, Math.abs(fleetLatenessNs ?? latenessNs)),
+      0,
     );
     sentences.push(
       `${beyond.length} ${beyond.length === 1 ? 'start lies' : 'starts lie'} beyond the edge of ` +

@@ -2,6 +2,9 @@ import { styleText } from 'node:util';
 import { formatMs } from '../analysis/format-ms.ts';
 import { orderClauses } from '../analysis/order-statement.ts';
 import type { BarrierSummary, CellSummary, Note, RunSummary } from '../analysis/run-summary.ts';
+import { cellColumns } from './cell-columns.ts';
+import type { CellColumn } from './cell-columns.ts';
+import { memoryLines } from './memory-table.ts';
 import { printable } from './printable.ts';
 
 /** How a table is drawn. */
@@ -12,24 +15,11 @@ export interface TableOptions {
   readonly width?: number;
 }
 
-interface Column {
-  readonly title: string;
+interface Column extends CellColumn {
   readonly align: 'left' | 'right';
-  /** Columns with the highest number go first where the terminal is narrow; 0 stays. */
-  readonly dispensable: number;
-  readonly text: (cell: CellSummary) => string;
-  readonly isAlarming?: (cell: CellSummary) => boolean;
 }
 
 type Paint = (style: 'bold' | 'dim' | 'red' | 'yellow', text: string) => string;
-
-/** Short titles of the column of medians. */
-const MEDIAN_TITLES: Readonly<Record<RunSummary['metric'], string>> = {
-  'cold-start': 'median',
-  makespan: 'makespan',
-  'warm-call': 'call',
-  lateness: 'lateness',
-};
 
 const GAP = '  ';
 const ABSENT = '-';
@@ -53,6 +43,7 @@ export function renderTable(summary: RunSummary, options: TableOptions = {}): st
       ...wrap(progress, width),
     ],
     cellLines(summary, width, paint),
+    memoryLines(summary.memory ?? []),
     [...startLines(summary), ...orderClauses(summary).map((clause) => `${clause}.`)].flatMap(
       (line) => wrap(line, width),
     ),
@@ -65,60 +56,23 @@ export function renderTable(summary: RunSummary, options: TableOptions = {}): st
 }
 
 function columnsOf(summary: RunSummary): Column[] {
-  const ms = (pick: (latency: NonNullable<CellSummary['latency']>) => number) =>
-    function text({ latency }: CellSummary): string {
-      return latency === undefined ? ABSENT : formatMs(pick(latency));
-    };
-  const right = { align: 'right', dispensable: 0 } as const;
+  const left = { align: 'left', dispensable: 0 } as const;
   const hasBatches = summary.cells.some(({ cell }) => cell.instances > 1);
   const atOnce = (cell: CellSummary): string => String(cell.cell.instances);
   return [
-    { title: 'sandbox', align: 'left', dispensable: 0, text: ({ cell }) => cell.sandbox },
-    { title: 'function', align: 'left', dispensable: 0, text: ({ cell }) => cell.function },
-    ...(hasBatches ? [{ ...right, title: 'at once', text: atOnce }] : []),
-    { ...right, title: 'attempts', dispensable: 5, text: ({ attempts }) => String(attempts) },
-    {
-      ...right,
-      title: 'failed',
-      dispensable: 3,
-      text: ({ failures }) => String(failures),
-      isAlarming: ({ failures }) => failures > 0,
-    },
-    {
-      ...right,
-      title: 'invalid',
-      dispensable: 4,
-      text: ({ invalid }) => String(invalid),
-      isAlarming: ({ invalid }) => invalid > 0,
-    },
-    { ...right, title: 'n', dispensable: 1, text: ({ units }) => String(units.length) },
-    {
-      ...right,
-      title: MEDIAN_TITLES[summary.metric],
-      text: ms(({ medianNs }) => medianNs),
-    },
-    { ...right, title: '95 % interval', text: intervalText },
-    { ...right, title: 'p95', dispensable: 2, text: ms(({ p95Ns }) => p95Ns) },
-    { ...right, title: 'min', dispensable: 7, text: ms(({ minNs }) => minNs) },
-    { ...right, title: 'max', dispensable: 6, text: ms(({ maxNs }) => maxNs) },
-    { ...right, title: 'failure rate 95 %', dispensable: 8, text: failureText },
+    { ...left, title: 'sandbox', text: ({ cell }) => cell.sandbox },
+    { ...left, title: 'function', text: ({ cell }) => cell.function },
+    ...(hasBatches
+      ? [{ title: 'at once', align: 'right', dispensable: 0, text: atOnce } as const]
+      : []),
+    ...cellColumns(summary, true).map((column) => ({ ...column, align: 'right' }) as const),
   ];
 }
 
-function intervalText({ latency }: CellSummary): string {
-  const interval = latency?.medianInterval;
-  if (interval === undefined) return ABSENT;
-  return `[${formatMs(interval.lower)}, ${formatMs(interval.upper)}]`;
-}
-
-function failureText({ failureInterval }: CellSummary): string {
-  if (failureInterval === undefined) return ABSENT;
-  const percent = (share: number): string => (share * 100).toFixed(0);
-  return `${percent(failureInterval.lower)} to ${percent(failureInterval.upper)} %`;
-}
-
 function cellLines(summary: RunSummary, width: number, paint: Paint): string[] {
-  if (summary.cells.length === 0) return [];
+  const isMemoryOnly =
+    summary.memory !== undefined && summary.cells.every(({ latency }) => latency === undefined);
+  if (summary.cells.length === 0 || isMemoryOnly) return [];
   const columns = fitting(columnsOf(summary), summary.cells, width);
   const header = columns.map((column) => aligned(column.title, column));
   return [
@@ -126,7 +80,7 @@ function cellLines(summary: RunSummary, width: number, paint: Paint): string[] {
     ...summary.cells.map((cell) =>
       columns
         .map((column) => {
-          const text = aligned(column.text(cell), column);
+          const text = aligned(column.text(cell) ?? ABSENT, column);
           return column.isAlarming?.(cell) === true ? paint('red', text) : text;
         })
         .join(GAP)
@@ -144,7 +98,10 @@ function fitting(
 ): SizedColumn[] {
   let sized = columns.map((column) => ({
     ...column,
-    width: Math.max(column.title.length, ...cells.map((cell) => column.text(cell).length)),
+    width: Math.max(
+      column.title.length,
+      ...cells.map((cell) => (column.text(cell) ?? ABSENT).length),
+    ),
   }));
   const total = (): number =>
     sized.reduce((sum, column) => sum + column.width + GAP.length, -GAP.length);
@@ -160,8 +117,9 @@ function aligned(text: string, { align, width }: SizedColumn): string {
   return align === 'left' ? text.padEnd(width) : text.padStart(width);
 }
 
-function startLines({ start }: RunSummary): string[] {
+function startLines({ start, notes }: RunSummary): string[] {
   const lines: string[] = [];
+  if (notes.some(({ code }) => code === 'imported')) return lines;
   const { spread, pairBoundNs, lateness, waves, barriers } = start;
   if (spread !== undefined && pairBoundNs !== undefined) {
     lines.push(

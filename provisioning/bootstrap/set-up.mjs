@@ -16,10 +16,11 @@ const BUILD_TIMEOUT_MS = 600_000;
  * Sets up a checkout: npm packages, tools, what sandboxes need of the system, and the functions.
  * Does only what is not done yet, one process at a time.
  *
- * @param {{checkout: string, mayInstall: boolean, report: import('./report.mjs').Report}} options
+ * @param {{checkout: string, mayInstall: boolean, report: import('./report.mjs').Report,
+ *   forTests?: boolean}} options `forTests`: what only the tests need, too
  * @throws SetupError if the project cannot work without what is missing.
  */
-export async function setUp({ checkout, mayInstall, report }) {
+export async function setUp({ checkout, mayInstall, report, forTests = false }) {
   const machine = readMachine();
   if (machine === undefined) {
     throw new SetupError(
@@ -37,7 +38,7 @@ export async function setUp({ checkout, mayInstall, report }) {
     removeWorkFolders(toolsFolder);
     if (machine.isRoot && mayInstall) removeOwnPolicy();
     await report.time(() => setUpNodeModules(checkout));
-    await setUpSystem({ machine, mayInstall, report });
+    await setUpSystem({ machine, mayInstall, report, forTests });
     const tools = await setUpTools({ toolsFolder, machine, mayFetch: mayInstall, report });
     writeTools(toolsFolder, { ...tools, missing: report.missing });
     await buildFunctions(checkout, report);

@@ -10,11 +10,11 @@ const LOCK_WORDS = ['-o', 'DPkg::Lock::Timeout=180', '-o', 'Dpkg::Options::=--fo
 
 /**
  * What sandboxes and functions need of the system: the programs that show that a package is there,
- * and why it matters.
+ * and why it matters. The tests need a browser besides; nothing else does.
  *
  * @returns {{name: string, packages: string[], isThere: () => boolean, why: string}[]}
  */
-export function systemNeeds(machine) {
+export function systemNeeds(machine, { forTests = false } = {}) {
   return [
     need('runc', ['runc'], ['runc'], 'Containers (sandbox runc) cannot be measured without it.'),
     need('runsc', ['runsc'], ['runsc'], 'gVisor sandboxes cannot be measured without it.'),
@@ -38,6 +38,9 @@ export function systemNeeds(machine) {
       isThere: () => hasStaticCompiler(machine.triplet),
       why: 'The Go function is built in a form that unikernels cannot load without it.',
     },
+    ...(forTests
+      ? [need('chromium', ['chromium'], ['chromium'], 'Reports are not checked in a browser.')]
+      : []),
   ];
 }
 
@@ -45,10 +48,11 @@ export function systemNeeds(machine) {
  * Installs what is missing where that is allowed, and says what is missing still.
  *
  * @param {{machine: object, mayInstall: boolean, report: import('./report.mjs').Report,
- *   allNeeds?: ReturnType<typeof systemNeeds>}} setup
+ *   forTests?: boolean, allNeeds?: ReturnType<typeof systemNeeds>}} setup
  */
-export async function setUpSystem({ machine, mayInstall, report, allNeeds }) {
-  const needs = (allNeeds ?? systemNeeds(machine)).filter((need) => !need.isThere());
+export async function setUpSystem({ machine, mayInstall, report, forTests, allNeeds }) {
+  const known = allNeeds ?? systemNeeds(machine, { forTests });
+  const needs = known.filter((need) => !need.isThere());
   if (needs.length === 0) return;
   let reason = '';
   if (machine.isRoot && mayInstall && machine.hasApt) {

@@ -80,7 +80,11 @@ test('marks do not hide each other', (t) => {
       { code: 'clock-changed', message: 'another clock' },
     ],
   });
-  t.deepEqual(all.toSorted(), (Object.keys(INVALID_CODES) as InvalidCode[]).toSorted());
+  // The one mark that only an import can find.
+  const others = (Object.keys(INVALID_CODES) as InvalidCode[]).filter(
+    (code) => code !== 'duplicated-row',
+  );
+  t.deepEqual(all.toSorted(), others.toSorted());
 });
 
 test('every mark can be sent, however much is left over', (t) => {

@@ -4,7 +4,9 @@ import { coverageBenchmark } from './coverage.ts';
 import { fleetBenchmark } from './fleet.ts';
 import { gangBenchmark } from './gang.ts';
 import { planBenchmark } from './plan.ts';
+import { sequentialBenchmark } from './sequential.ts';
 import { startBenchmark } from './start.ts';
+import { storeBenchmark } from './store.ts';
 
 /** All benchmarks, by the name that `npm run bench` knows them by. */
 export const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
@@ -13,5 +15,7 @@ export const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   plan: planBenchmark,
   'cold-start': coldStartBenchmark,
   fleet: fleetBenchmark,
+  sequential: sequentialBenchmark,
   start: startBenchmark,
+  store: storeBenchmark,
 };

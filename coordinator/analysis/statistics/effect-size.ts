@@ -1,3 +1,5 @@
+import { rankPairs } from './rank-pairs.ts';
+
 /** How often a value of one sample is larger than one of another. */
 export interface EffectSize {
   /**
@@ -18,10 +20,8 @@ export function effectSize(
   second: readonly number[],
 ): EffectSize | undefined {
   if (first.length === 0 || second.length === 0) return undefined;
-  const sorted = first.toSorted((left, right) => left - right);
-  let wins = 0;
-  for (const value of second) wins += (countBelow(sorted, value) + countUpTo(sorted, value)) / 2;
-  const a12 = wins / (first.length * second.length);
+  const pairs = first.length * second.length;
+  const a12 = 1 - rankPairs(first, second).firstWins / pairs;
   const cliffsDelta = 2 * a12 - 1;
   return { a12, cliffsDelta, size: sizeOf(Math.abs(cliffsDelta)) };
 }
@@ -30,23 +30,4 @@ function sizeOf(delta: number): EffectSize['size'] {
   if (delta < 0.147) return 'negligible';
   if (delta < 0.33) return 'small';
   return delta < 0.474 ? 'medium' : 'large';
-}
-
-function countBelow(sorted: readonly number[], value: number): number {
-  return firstPlace(sorted, (candidate) => candidate >= value);
-}
-
-function countUpTo(sorted: readonly number[], value: number): number {
-  return firstPlace(sorted, (candidate) => candidate > value);
-}
-
-function firstPlace(sorted: readonly number[], isThere: (candidate: number) => boolean): number {
-  let low = 0;
-  let high = sorted.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (isThere(sorted[middle] ?? Number.NaN)) high = middle;
-    else low = middle + 1;
-  }
-  return low;
 }

@@ -50,4 +50,20 @@ export class FastRandom {
       if (square > 0 && square < 1) return x * Math.sqrt((-2 * Math.log(square)) / square);
     }
   }
+
+  /**
+   * A number of the gamma distribution with scale 1 (G. Marsaglia, W. Tsang, "A simple method for
+   * generating gamma variables", ACM TOMS 26(3), 2000).
+   *
+   * @param shape 1 or more
+   */
+  nextGamma(shape: number): number {
+    const d = shape - 1 / 3;
+    const c = 1 / Math.sqrt(9 * d);
+    for (;;) {
+      const x = this.nextNormal();
+      const v = (1 + c * x) ** 3;
+      if (v > 0 && Math.log(this.next()) < (x * x) / 2 + d - d * v + d * Math.log(v)) return d * v;
+    }
+  }
 }

@@ -1,9 +1,16 @@
 import type { Interval } from '../run-summary.ts';
 import { FastRandom } from './fast-random.ts';
+import { quickMedian } from './quick-median.ts';
 import { sortedQuantile } from './sorted-quantile.ts';
 
 /** Values in groups that are independent of each other, such as the devices of a fleet. */
 export type Groups = readonly (readonly number[])[];
+
+/**
+ * Values at any depth: values of one unit, or units that have units below them. Device, session and
+ * trial are `[[[1, 2], [3]], [[4, 5]]]`: two devices, the first of which was in two sessions.
+ */
+export type Nested = readonly number[] | readonly Nested[];
 
 /** How it is done. */
 export interface HierarchicalOptions {
@@ -15,27 +22,36 @@ export interface HierarchicalOptions {
 const RESAMPLES = 2000;
 const COVERAGE = 0.95;
 
+/** Values in all that are drawn for a resample; groups are thinned to that. */
+const DRAWN_MAX = 6000;
+
+/** Fewest values that a group is thinned to. */
+const THINNED_MIN = 20;
+
 /**
- * An interval for a statistic of a population of groups: groups are drawn with replacement, then
- * values within each (A. Davison, D. Hinkley, "Bootstrap Methods and their Application", 1997,
- * section 3.8). Values of one group are alike, so pooling them would make the interval too narrow.
- * The interval is that of percentiles; with few groups it is too narrow still: the benchmark
- * `coverage` shows by how much.
+ * An interval for the median of a population of units that have units below them: those of the top
+ * are drawn with replacement, then those below each, then values (A. Davison, D. Hinkley,
+ * "Bootstrap Methods and their Application", 1997, section 3.8). Values of one unit are alike, so
+ * pooling them would make the interval too narrow. It is that of percentiles; with few units at the
+ * top it is too narrow still (docs/statistics.md has the coverage), which is why what is reported
+ * rests on `locationInterval`.
  *
- * @param statistic of all values together; it may sort what it is given
- * @returns undefined for fewer than two groups with values: one group says nothing about others
+ * @returns undefined for fewer than two units with values at the top: one says nothing about others
  */
 export function hierarchicalInterval(
-  groups: Groups,
-  statistic: (sample: Float64Array) => number,
+  nested: Nested,
   { seed, coverage = COVERAGE, resamples = RESAMPLES }: HierarchicalOptions,
 ): Interval | undefined {
-  const filled = filledGroups(groups);
-  if (filled.length < 2) return undefined;
+  const filled = filledUnits(nested);
+  if (filled.length < 2 || filled.every((unit) => typeof unit === 'number')) return undefined;
+  const thinned = thin(filled, Math.max(THINNED_MIN, Math.floor(DRAWN_MAX / leaves(filled))));
   const random = new FastRandom(seed);
+  const drawn: number[] = [];
   const replicates = new Float64Array(resamples);
   for (let index = 0; index < resamples; index += 1) {
-    replicates[index] = statistic(drawGroups(filled, random));
+    drawn.length = 0;
+    drawInto(drawn, thinned, random);
+    replicates[index] = quickMedian(drawn);
   }
   const interval = percentileInterval(replicates, coverage);
   return interval.lower < interval.upper ? interval : undefined;
@@ -52,21 +68,42 @@ export function percentileInterval(replicates: Float64Array, coverage: number): 
   };
 }
 
-/** The groups that have values. */
-export function filledGroups(groups: Groups): Groups {
-  return groups.filter((group) => group.length > 0);
+/** The same units without those that have no values, at any depth. */
+export function filledUnits(nested: Nested): Nested {
+  if (isLeaf(nested)) return nested;
+  return nested.map(filledUnits).filter((unit) => unit.length > 0);
 }
 
-/** A resample: groups drawn with replacement, then values within each. */
-export function drawGroups(groups: Groups, random: FastRandom): Float64Array {
-  const values: number[] = [];
-  for (let place = 0; place < groups.length; place += 1) {
-    // One group is not drawn: there is no other that it could have been.
-    const chosen = groups.length === 1 ? 0 : random.nextBelow(groups.length);
-    const group = groups[chosen] ?? [];
-    for (let index = 0; index < group.length; index += 1) {
-      values.push(group[random.nextBelow(group.length)] ?? Number.NaN);
+/** True if these are values, or nothing at all. */
+export function isLeaf(nested: Nested): nested is readonly number[] {
+  return typeof nested[0] !== 'object';
+}
+
+function leaves(nested: Nested): number {
+  return isLeaf(nested) ? 1 : nested.reduce((sum, unit) => sum + leaves(unit), 0);
+}
+
+/**
+ * Replaces many values by evenly spaced order statistics of them. Their distribution stays; that
+ * fewer are drawn then makes the interval wider and never narrower, by little: what counts is how
+ * much units differ.
+ */
+function thin(nested: Nested, most: number): Nested {
+  if (!isLeaf(nested)) return nested.map((unit) => thin(unit, most));
+  if (nested.length <= most) return nested;
+  const sorted = Float64Array.from(nested).sort();
+  return Array.from({ length: most }, (_, index) => sortedQuantile(sorted, (index + 0.5) / most));
+}
+
+function drawInto(drawn: number[], nested: Nested, random: FastRandom): void {
+  const size = nested.length;
+  if (isLeaf(nested)) {
+    for (let place = 0; place < size; place += 1) {
+      drawn.push(nested[random.nextBelow(size)] ?? Number.NaN);
     }
+    return;
   }
-  return Float64Array.from(values);
+  for (let place = 0; place < size; place += 1) {
+    drawInto(drawn, nested[random.nextBelow(size)] ?? [], random);
+  }
 }

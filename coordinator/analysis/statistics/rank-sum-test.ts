@@ -1,4 +1,5 @@
 import { normalCdf } from './normal.ts';
+import { rankPairs } from './rank-pairs.ts';
 
 /** Up to this size of both samples together, without ties, the exact distribution is used. */
 const EXACT_SIZE_MAX = 50;
@@ -16,26 +17,11 @@ export function rankSumTest(
   second: readonly number[],
 ): number | undefined {
   if (first.length === 0 || second.length === 0) return undefined;
-  const pooled = [
-    ...first.map((value) => ({ value, isFirst: true })),
-    ...second.map((value) => ({ value, isFirst: false })),
-  ].toSorted((left, right) => left.value - right.value);
-  let rankSum = 0;
-  let tieTerm = 0;
-  for (let begin = 0; begin < pooled.length;) {
-    let end = begin;
-    while (end < pooled.length && pooled[end]?.value === pooled[begin]?.value) end += 1;
-    const ties = end - begin;
-    tieTerm += ties ** 3 - ties;
-    const ofFirst = pooled.slice(begin, end).filter(({ isFirst }) => isFirst).length;
-    rankSum += ofFirst * ((begin + 1 + end) / 2);
-    begin = end;
-  }
-  const wins = rankSum - (first.length * (first.length + 1)) / 2;
-  const isSmall = pooled.length <= EXACT_SIZE_MAX;
+  const { firstWins, tieTerm } = rankPairs(first, second);
+  const isSmall = first.length + second.length <= EXACT_SIZE_MAX;
   return isSmall && tieTerm === 0
-    ? exactP(wins, first.length, second.length)
-    : approximateP(wins, { sizes: [first.length, second.length], tieTerm });
+    ? exactP(firstWins, first.length, second.length)
+    : approximateP(firstWins, { sizes: [first.length, second.length], tieTerm });
 }
 
 function exactP(wins: number, firstSize: number, secondSize: number): number {

@@ -1,32 +1,46 @@
-import { copyFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
-import { renderCsv } from '../../report/csv.ts';
-import { renderJson } from '../../report/json.ts';
+import { csvDocument } from '../../report/csv.ts';
+import { jsonDocument } from '../../report/json.ts';
 import { renderTable } from '../../report/table.ts';
+import { LockstepError } from '../../../schemas/errors.ts';
 import { EXIT_CODES } from '../exit-codes.ts';
-import { readRunSummary, writeReport } from '../report-files.ts';
+import { openRun, readRunSummary } from '../report-files.ts';
 import type { Work } from '../session.ts';
+import { resultsParquet } from './results-parquet.ts';
 
-/** Shows the results of a run: a table, JSON or CSV. Needs no coordinator. */
-export function results(runId: string, options: { json?: boolean; csv?: boolean }): Work {
+/** What `lockstep results` takes. */
+export interface ResultsOptions {
+  readonly json?: boolean;
+  readonly csv?: boolean;
+  readonly parquet?: boolean;
+  /** Folder of the Parquet files. */
+  readonly out?: string;
+}
+
+/** Shows the results of a run: a table, JSON, CSV or Parquet files. Needs no coordinator. */
+export function results(runId: string, options: ResultsOptions): Work {
+  if (options.parquet === true) return resultsParquet(runId, options.out);
   return async ({ home, output }) => {
-    const { run, plan, results: all, summary } = await readRunSummary(home.folder, runId);
-    if (options.json === true) output.result(renderJson(run, plan, all, summary));
-    else if (options.csv === true) output.result(renderCsv(run, plan, all));
-    else {
+    if (options.out !== undefined) {
+      throw new LockstepError('USAGE', '--out goes with --parquet', {
+        hint: 'Redirect the output for anything else.',
+      });
+    }
+    const say = (text: string): void => {
+      output.say(text);
+    };
+    if (options.csv === true) {
+      const { run, plan, trials } = await openRun(home.folder, runId, say);
+      await output.resultPieces(csvDocument(run, plan, trials));
+      if (trials.damage !== undefined) say(`warning: ${trials.damage.message}`);
+      return EXIT_CODES.ok;
+    }
+    const { run, plan, trials, summary } = await readRunSummary(home.folder, runId, say);
+    if (options.json === true) {
+      await output.resultPieces(jsonDocument(run, plan, trials, summary));
+    } else {
       const colour = output.resultsHaveColour;
       output.result(renderTable(summary, { colour, width: output.width }));
     }
-    return EXIT_CODES.ok;
-  };
-}
-
-/** Writes the report of a run and says where it is. Needs no coordinator. */
-export function report(runId: string, options: { out?: string }): Work {
-  return async ({ home, output }) => {
-    const written = await writeReport(await readRunSummary(home.folder, runId));
-    if (options.out !== undefined) await copyFile(written, resolve(options.out));
-    output.result(options.out === undefined ? written : resolve(options.out));
     return EXIT_CODES.ok;
   };
 }

@@ -1,7 +1,13 @@
 import test from 'ava';
-import { summariseBarriers } from '../../../coordinator/analysis/barrier-summary.ts';
+import { BarrierTally } from '../../../coordinator/analysis/barrier-summary.ts';
 import type { TrialResult } from '../../../schemas/result.ts';
 import { makeRun } from '../../support/run-fixture.ts';
+
+function summariseBarriers(results: readonly TrialResult[]) {
+  const tally = new BarrierTally();
+  tally.add(results);
+  return tally.summary();
+}
 
 interface Pass {
   /** When the device went on, on its own clock, after its start, ns. */
@@ -34,7 +40,7 @@ function passed(passes: readonly Pass[]): TrialResult[] {
   });
 }
 
-test('summariseBarriers compares devices in fleet time, with the two worst bounds', (t) => {
+test('BarrierTally compares devices in fleet time, with the two worst bounds', (t) => {
   const [barrier, ...others] = summariseBarriers(
     passed([
       { afterStartNs: 100n, lateNs: 4n, boundNs: 30n },
@@ -51,7 +57,7 @@ test('summariseBarriers compares devices in fleet time, with the two worst bound
   t.is(Math.floor(barrier?.boundNs ?? 0), 50);
 });
 
-test('summariseBarriers widens the bound by the drift since the start', (t) => {
+test('BarrierTally widens the bound by the drift since the start', (t) => {
   const second = 1_000_000_000n;
   const near = passed([
     { afterStartNs: 0n, lateNs: 0n, boundNs: 100n },
@@ -65,7 +71,7 @@ test('summariseBarriers widens the bound by the drift since the start', (t) => {
   t.is(summariseBarriers(far)[0]?.boundNs, 1_000_200);
 });
 
-test('summariseBarriers compares within a wave only', (t) => {
+test('BarrierTally compares within a wave only', (t) => {
   const [barrier] = summariseBarriers(
     passed([
       { afterStartNs: 10n, lateNs: 0n, boundNs: 1n, wave: 0 },
@@ -78,7 +84,7 @@ test('summariseBarriers compares within a wave only', (t) => {
   t.is(barrier?.spread?.maxNs, 7);
 });
 
-test('summariseBarriers has a lateness but no spread without two estimates of one clock', (t) => {
+test('BarrierTally has a lateness but no spread without two estimates of one clock', (t) => {
   const [first, second] = passed([
     { afterStartNs: 10n, lateNs: 3n, boundNs: 1n },
     { afterStartNs: 15n, lateNs: 5n, boundNs: 1n },
@@ -94,6 +100,6 @@ test('summariseBarriers has a lateness but no spread without two estimates of on
   }
 });
 
-test('summariseBarriers of results without barriers are none', (t) => {
+test('BarrierTally of results without barriers are none', (t) => {
   t.deepEqual(summariseBarriers(makeRun({ repetitions: 1 }).results), []);
 });

@@ -1,8 +1,20 @@
 import test from 'ava';
-import { deviceClocks, deviceScheduling } from '../../../coordinator/analysis/device-clocks.ts';
+import { ClockTally, SchedulingTally } from '../../../coordinator/analysis/device-clocks.ts';
 import type { ClockEstimate } from '../../../schemas/clock.ts';
 import type { TrialResult } from '../../../schemas/result.ts';
 import { makeRun } from '../../support/run-fixture.ts';
+
+function deviceClocks(results: readonly TrialResult[]) {
+  const tally = new ClockTally();
+  tally.add(results);
+  return tally.summary();
+}
+
+function deviceScheduling(results: readonly TrialResult[]) {
+  const tally = new SchedulingTally();
+  tally.add(results);
+  return tally.summary();
+}
 
 function withClocks(clocks: readonly Partial<ClockEstimate>[]): TrialResult[] {
   const { results } = makeRun({
@@ -18,7 +30,7 @@ function withClocks(clocks: readonly Partial<ClockEstimate>[]): TrialResult[] {
   });
 }
 
-test('deviceClocks has the largest and the median bound, and the smallest round trip', (t) => {
+test('ClockTally has the largest and the median bound, and the smallest round trip', (t) => {
   const [clock] = deviceClocks(
     withClocks([
       { boundNs: 10n, ageNs: 7n, roundTripMinNs: 50n, bracketed: true, driftPpb: 100 },
@@ -39,7 +51,7 @@ test('deviceClocks has the largest and the median bound, and the smallest round 
   });
 });
 
-test('deviceClocks leaves out a drift that was not told, and devices without an estimate', (t) => {
+test('ClockTally leaves out a drift that was not told, and devices without an estimate', (t) => {
   const results = withClocks([{}]);
   t.false('driftPpb' in deviceClocks(results)[0]!);
   const unclocked: TrialResult = { ...results[0]! };
@@ -47,7 +59,7 @@ test('deviceClocks leaves out a drift that was not told, and devices without an 
   t.deepEqual(deviceClocks([unclocked]), []);
 });
 
-test('deviceScheduling has each class and each reason of a device once', (t) => {
+test('SchedulingTally has each class and each reason of a device once', (t) => {
   const { results } = makeRun({ repetitions: 3, agentsPerHost: [2], ordinary: 1 });
   const scheduling = deviceScheduling(results);
   t.deepEqual(

@@ -103,7 +103,7 @@ test('notes tell a value far out and keep it', (t) => {
   );
   const summary = summarise(fixture.run, fixture.plan, fixture.results);
   const note = summary.notes.find(({ code }) => code === 'outliers');
-  t.regex(note?.message ?? '', /t0004 900\.0 ms/);
+  t.regex(note?.message ?? '', /t0004 on host-1 900\.0 ms/);
   t.is(summary.cells[0]?.latency?.maxNs, 900_000_000);
 });
 

@@ -27,6 +27,7 @@ function summaryWith(medians: readonly Figure[]): RunSummary {
       latency: {
         n: 10,
         minNs: medianNs,
+        meanNs: medianNs,
         medianNs,
         p95Ns: medianNs,
         maxNs: medianNs,

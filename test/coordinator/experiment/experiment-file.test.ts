@@ -27,6 +27,8 @@ function mistakesOf(text: string, fileName = 'file.yaml'): readonly Mistake[] {
   return 'mistakes' in parsed ? parsed.mistakes : [];
 }
 
+const WIDTH = '  halfWidthPercent: 5\n';
+
 /** The places of all mistakes, as `line:column path`. */
 function placesOf(text: string): string[] {
   return mistakesOf(text).map(({ line, column, path }) => `${line}:${column} ${path}`);
@@ -69,6 +71,35 @@ test('parseExperiment accepts aliases of earlier values', (t) => {
   );
   const parsed = parseExperiment(text, 'file.yaml');
   t.true('experiment' in parsed && parsed.experiment.devices.labels['why'] === 'How long?');
+});
+
+test('parseExperiment finds mistakes of "until" beside all others', (t) => {
+  const text = `${withLine(8, 'repetitions: 30')}until:
+  halfWidthPercent: 5 %
+  looks: [20, 10, 0, 40]
+  timeLimit: 60
+gang: some
+`;
+  t.deepEqual(placesOf(text), [
+    '10:21 until.halfWidthPercent',
+    '11:15 until.looks[1]',
+    '11:19 until.looks[2]',
+    '11:19 until.looks[2]',
+    '11:22 until.looks[3]',
+    '12:3 until.timeLimit',
+    '13:7 gang',
+  ]);
+  t.deepEqual(placesOf(`${VALID}until:\n${WIDTH}  looks: [20]\n`.replace('3', 'three')), [
+    '8:14 repetitions',
+  ]);
+});
+
+test('parseExperiment estimates the median where "until" does not say', (t) => {
+  const parsed = parseExperiment(`${VALID}until:\n${WIDTH}`, 'file.yaml');
+  t.deepEqual('experiment' in parsed && parsed.experiment.until, {
+    halfWidthPercent: 5,
+    of: 'median',
+  });
 });
 
 test('parseExperiment finds every mistake at once, in the order of the file', (t) => {
@@ -132,7 +163,30 @@ test('names the key that was probably meant', finds, `${VALID}repetition: 4\n`, 
   message: 'unknown key "repetition"',
   hint:
     'Did you mean "repetitions"? Known: experiment, question, procedure, factors, exclude, ' +
-    'limits, repetitions, order, seed, devices, gang, waves, unavailable, budget.',
+    'limits, repetitions, until, order, seed, devices, gang, waves, unavailable, budget.',
+});
+test('refuses looks beyond the repetitions', finds, `${VALID}until:\n${WIDTH}  looks: [2, 4]\n`, {
+  line: 11,
+  column: 14,
+  path: 'until.looks[1]',
+  message: 'until.looks[1]: 4 is more than the 3 repetitions',
+});
+test('refuses looks that go back', finds, `${VALID}until:\n${WIDTH}  looks: [2, 1]\n`, {
+  path: 'until.looks[1]',
+  message: 'until.looks[1]: looks ascend, but 1 follows 2',
+});
+test('refuses an end that nothing brings about', finds, `${VALID}until:\n  of: median\n`, {
+  line: 10,
+  path: 'until',
+  message: 'until: name halfWidthPercent, timeLimitMinutes or both',
+});
+test('refuses looks at nothing', finds, `${VALID}until: {timeLimitMinutes: 1, looks: [2]}\n`, {
+  path: 'until.looks',
+  message: 'until.looks: looks are of use only with halfWidthPercent',
+});
+test('names what can be estimated', finds, `${VALID}until:\n${WIDTH}  of: mean\n`, {
+  path: 'until.of',
+  hint: 'Did you mean "median"? Known: median, p95.',
 });
 test(
   'points at an unknown key in a nested mapping',

@@ -1,17 +1,19 @@
 import { execFile } from 'node:child_process';
-import { appendFile, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { appendFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
 import { pino } from 'pino';
+import { DataDamage } from '../../../coordinator/recording/data-damage.ts';
 import { Recorder } from '../../../coordinator/recording/recorder.ts';
 import { RunFolder } from '../../../coordinator/recording/run-folder.ts';
 import type { TrialResult } from '../../../schemas/result.ts';
 import { makeRun } from '../../support/run-fixture.ts';
 
-const { run, results } = makeRun({ sandboxes: ['process'], repetitions: 3 });
+const { run, plan, results } = makeRun({ sandboxes: ['process'], repetitions: 3 });
 const logger = pino({ level: 'silent' });
 const fromDevice = results[0]!;
 const inItsPlace: TrialResult = {
@@ -113,6 +115,46 @@ test('Recorder heals a torn line of a crash before it adds to the file', async (
   await appendFile(RunFolder.of(data, run.runId).path('results.ndjson'), '{"protocol":1,"ru');
   await new Recorder(data, logger).record(results[1]!);
   t.deepEqual(await onDisk(data), results.slice(0, 2));
+});
+
+test('Recorder keeps up what run.json states of the results when some come after the end', async (t) => {
+  const data = await dataFolder(t);
+  const folder = RunFolder.of(data, run.runId);
+  await folder.writePlan(plan);
+  const recorder = new Recorder(data, logger);
+  const going = {
+    ...run,
+    state: 'running' as const,
+    resultsFile: { lineCheck: 'crc-32' as const },
+  };
+  await folder.writeRun(going);
+  await recorder.record(results[0]!);
+  t.is((await folder.readRun()).resultsFile?.end, undefined);
+  await folder.writeRun(await folder.sealed({ ...going, state: 'completed' }));
+  for (const late of results.slice(1, 4)) {
+    await recorder.record(late);
+    const { resultsFile } = await folder.readRun();
+    const bytes = await readFile(folder.path('results.ndjson'));
+    t.deepEqual(resultsFile?.end, {
+      bytes: bytes.length,
+      lines: bytes.toString().split('\n').length - 1,
+      digest: `sha256:${createHash('sha256').update(bytes).digest('hex')}`,
+    });
+  }
+  const { damage, ...record } = await folder.read();
+  t.is(damage.describe(), undefined);
+  t.deepEqual(record.results, results.slice(0, 4));
+});
+
+test('Recorder takes a result again whose line on disk is damaged', async (t) => {
+  const data = await dataFolder(t);
+  const path = RunFolder.of(data, run.runId).path('results.ndjson');
+  await new Recorder(data, logger).record(fromDevice);
+  await writeFile(path, (await readFile(path, 'utf8')).replace('"attempt":1', '"attempt":2'));
+  t.true(await new Recorder(data, logger).record(fromDevice));
+  const damage = new DataDamage();
+  t.deepEqual(await RunFolder.of(data, run.runId).readResults({ damage }), [fromDevice]);
+  t.is(damage.linesLeftOut, 1);
 });
 
 test('Recorder can record again once what stood in its way is gone', async (t) => {

@@ -29,7 +29,9 @@ test('RunFolder reads back what was written, in order', async (t) => {
   await folder.writePlan(plan);
   await folder.appendResults(results.slice(0, 2));
   await folder.appendResults(results.slice(2));
-  t.deepEqual(await new RunFolder(folder.folder).read(), { run, plan, results });
+  const { damage, ...record } = await new RunFolder(folder.folder).read();
+  t.deepEqual(record, { run, plan, results });
+  t.is(damage.describe(), undefined);
 });
 
 test('RunFolder replaces run.json as a whole and leaves no temporary file', async (t) => {
@@ -52,10 +54,13 @@ test('RunFolder keeps events as lines, each JSON', async (t) => {
   );
 });
 
-test('RunFolder without a plan or results reads as such', async (t) => {
+test('RunFolder without a plan or results reads as such, if no trial was planned', async (t) => {
   const folder = await runFolder(t);
-  await folder.writeRun(run);
-  t.deepEqual(await folder.read(), { run, plan: undefined, results: [] });
+  const unplanned = { ...run, trialsPlanned: 0 };
+  await folder.writeRun(unplanned);
+  const { damage, ...record } = await folder.read();
+  t.deepEqual(record, { run: unplanned, plan: undefined, results: [] });
+  t.is(damage.describe(), undefined);
 });
 
 test('RunFolder says NOT_FOUND for a run that is not there', async (t) => {
@@ -99,7 +104,8 @@ test('RunFolder says which line of the results is wrong', async (t) => {
   await folder.appendResults(results.slice(0, 1));
   await appendFile(folder.path('results.ndjson'), '{"protocol":1}\n');
   const error = await rejection(folder.readResults());
-  t.regex(error.message, /results\.ndjson line 2/);
+  t.is(error.code, 'RUN_DAMAGED');
+  t.regex(error.message, /results\.ndjson line 2: has no checksum/);
 });
 
 test('RunFolder says STORAGE_FAILED where a file is in the way', async (t) => {
@@ -114,7 +120,20 @@ test('RunFolder lists runs newest first, whatever they are called', async (t) =>
   const ids = ['zebra-20261123-090000-aa', 'ant-20261123-090001-bb', 'mule-20251231-235959-cc'];
   for (const id of ids) await mkdir(join(data, 'runs', id), { recursive: true });
   await appendFile(join(data, 'runs', 'note-20271123-090000'), 'not a folder');
-  t.deepEqual(await RunFolder.list(data), [ids[1], ids[0], ids[2]]);
+  await mkdir(join(data, 'runs', '.unpacking-20271123-090000'));
+  await mkdir(join(data, 'runs', 'foreign'));
+  t.deepEqual(await RunFolder.list(data), [ids[1], ids[0], ids[2], 'foreign']);
+});
+
+test('RunFolder heals a long torn tail, and leaves what stands before it', async (t) => {
+  const folder = await runFolder(t);
+  const path = folder.path('results.ndjson');
+  for (let times = 0; times < 10; times += 1) await folder.appendResults(results);
+  const whole = await readFile(path, 'utf8');
+  t.true(whole.length > 150_000);
+  await appendFile(path, Buffer.alloc(200_000));
+  await folder.heal();
+  t.is(await readFile(path, 'utf8'), whole);
 });
 
 test('RunFolder lists nothing where there is nothing', async (t) => {

@@ -1,11 +1,19 @@
 import test from 'ava';
-import { renderCsv } from '../../../coordinator/report/csv.ts';
+import { recordedTrials } from '../../../coordinator/analysis/recorded-trials.ts';
+import { csvDocument } from '../../../coordinator/report/csv.ts';
+import type { Plan } from '../../../schemas/plan.ts';
 import type { TrialResult } from '../../../schemas/result.ts';
+import type { Run } from '../../../schemas/run.ts';
+import { collected } from '../../support/collected.ts';
 import { makeRun, randomNumbers, shuffled } from '../../support/run-fixture.ts';
 
 interface Field {
   readonly text: string;
   readonly isQuoted: boolean;
+}
+
+async function renderCsv(run: Run, plan: Plan, results: readonly TrialResult[]): Promise<string> {
+  return collected(csvDocument(run, plan, recordedTrials(run, plan, results)));
 }
 
 /** Reads RFC 4180, strictly; tells quoted fields from bare ones. */
@@ -33,14 +41,14 @@ function parse(csv: string): Record<string, Field>[] {
   });
 }
 
-test('renderCsv has one row per sandbox, whatever became of it', (t) => {
+test('csvDocument has one row per sandbox, whatever became of it', async (t) => {
   const { run, plan, results } = makeRun({
     instances: [1, 4],
     repetitions: 2,
     failureRate: 0.2,
     invalidRate: 0.2,
   });
-  const rows = parse(renderCsv(run, plan, results));
+  const rows = parse(await renderCsv(run, plan, results));
   t.is(
     rows.length,
     results.reduce((sum, { instances }) => sum + instances.length, 0),
@@ -50,7 +58,7 @@ test('renderCsv has one row per sandbox, whatever became of it', (t) => {
   }
 });
 
-test('renderCsv has a row for a result without a sandbox, with absent fields empty', (t) => {
+test('csvDocument has a row for a result without a sandbox, with absent fields empty', async (t) => {
   const { run, plan, results } = makeRun({ repetitions: 1 });
   const lost: TrialResult = {
     protocol: 1,
@@ -67,7 +75,7 @@ test('renderCsv has a row for a result without a sandbox, with absent fields emp
     instances: [],
     sandboxDetails: {},
   };
-  const [row] = parse(renderCsv(run, plan, [lost]));
+  const [row] = parse(await renderCsv(run, plan, [lost]));
   t.is(row?.['failureCode']?.text, 'DEVICE_LOST');
   for (const absent of [
     'instance',
@@ -84,16 +92,16 @@ test('renderCsv has a row for a result without a sandbox, with absent fields emp
   }
 });
 
-test('renderCsv counts phases from the request, in ns', (t) => {
+test('csvDocument counts phases from the request, in ns', async (t) => {
   const { run, plan, results } = makeRun({ sandboxes: ['microvm'], repetitions: 1 });
   const { phases } = results[0]!.instances[0]!;
-  const [row] = parse(renderCsv(run, plan, results));
+  const [row] = parse(await renderCsv(run, plan, results));
   t.is(row?.['requestAtMonoNs']?.text, String(phases.request));
   t.is(row?.['guestEntrySinceRequestNs']?.text, String(phases.guestEntry! - phases.request!));
   t.is(row?.['latencyNs']?.text, String(phases.firstByte! - phases.request!));
 });
 
-test('renderCsv quotes text, also if it looks like a formula, and leaves numbers bare', (t) => {
+test('csvDocument quotes text, also if it looks like a formula, and leaves numbers bare', async (t) => {
   const { run, plan, results } = makeRun({ repetitions: 1, failureRate: 1 });
   const message = '=1+1,"a"\r\n-2';
   const changed = results.map((result): TrialResult => ({
@@ -101,21 +109,21 @@ test('renderCsv quotes text, also if it looks like a formula, and leaves numbers
     failure: { code: 'INTERNAL', message },
     start: { ...result.start!, latenessNs: -42n },
   }));
-  const [row] = parse(renderCsv(run, plan, changed));
+  const [row] = parse(await renderCsv(run, plan, changed));
   t.deepEqual(row?.['failureMessage'], { text: message, isQuoted: true });
   t.deepEqual(row?.['latenessNs'], { text: '-42', isQuoted: false });
 });
 
-test('renderCsv gives the same bytes whatever the order of the results', (t) => {
+test('csvDocument gives the same bytes whatever the order of the results', async (t) => {
   const { run, plan, results } = makeRun({ repetitions: 3 });
-  const expected = renderCsv(run, plan, results);
-  t.is(renderCsv(run, plan, shuffled(results, randomNumbers(9))), expected);
-  t.is(renderCsv(run, plan, [...results, results[0]!]), expected);
+  const expected = await renderCsv(run, plan, results);
+  t.is(await renderCsv(run, plan, shuffled(results, randomNumbers(9))), expected);
+  t.is(await renderCsv(run, plan, [...results, results[0]!]), expected);
 });
 
-test('renderCsv of no results is its header', (t) => {
+test('csvDocument of no results is its header', async (t) => {
   const { run, plan } = makeRun();
-  t.is(renderCsv(run, plan, []).split('\r\n').length, 2);
+  t.is((await renderCsv(run, plan, [])).split('\r\n').length, 2);
 });
 
 /** The columns of the first version, which people read by their place. */
@@ -128,9 +136,9 @@ const FIRST_COLUMNS =
   'lastByteSinceRequestNs,teardownBeginSinceRequestNs,teardownEndSinceRequestNs,memoryBytes,' +
   'memoryPeakBytes,cpuNs';
 
-test('renderCsv keeps the place of the columns that it had, and has new ones after them', (t) => {
+test('csvDocument keeps the place of the columns that it had, and has new ones after them', async (t) => {
   const { run, plan } = makeRun();
-  const header = renderCsv(run, plan, []).trimEnd().replaceAll('"', '');
+  const header = (await renderCsv(run, plan, [])).trimEnd().replaceAll('"', '');
   t.true(header.startsWith(`${FIRST_COLUMNS},`));
   t.is(
     header.slice(FIRST_COLUMNS.length),
@@ -139,7 +147,7 @@ test('renderCsv keeps the place of the columns that it had, and has new ones aft
   );
 });
 
-test('renderCsv tells wave, gate, call, clock and scheduling of each row', (t) => {
+test('csvDocument tells wave, gate, call, clock and scheduling of each row', async (t) => {
   const { run, plan, results } = makeRun({
     kind: 'warm-call',
     repetitions: 1,
@@ -149,7 +157,7 @@ test('renderCsv tells wave, gate, call, clock and scheduling of each row', (t) =
   });
   const [first, second] = results;
   const { phases } = first!.instances[0]!;
-  const rows = parse(renderCsv(run, plan, results));
+  const rows = parse(await renderCsv(run, plan, results));
   const { start, clock } = second!;
   t.is(rows[0]?.['gateOpenSinceRequestNs']?.text, String(phases.gateOpen! - phases.request!));
   t.is(rows[0]?.['callSinceRequestNs']?.text, String(phases.call! - phases.request!));
@@ -165,9 +173,9 @@ test('renderCsv tells wave, gate, call, clock and scheduling of each row', (t) =
   t.regex(rows[1]?.['schedulingReason']?.text ?? '', /not permitted/);
 });
 
-test('renderCsv has a row for each start of a no-op, with its lateness', (t) => {
+test('csvDocument has a row for each start of a no-op, with its lateness', async (t) => {
   const { run, plan, results } = makeRun({ kind: 'no-op', repetitions: 1 });
-  const rows = parse(renderCsv(run, plan, results));
+  const rows = parse(await renderCsv(run, plan, results));
   t.is(rows.length, results.length);
   t.is(rows[0]?.['latencyNs']?.text, String(results[0]!.start!.latenessNs));
   t.is(rows[0]?.['instance']?.text, '');

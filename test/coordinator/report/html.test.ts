@@ -17,7 +17,7 @@ interface Page {
 }
 
 function pageOf({ run, plan, results }: RunFixture): { html: string; page: Page } {
-  const html = renderHtml(run, plan, results, summarise(run, plan, results));
+  const html = renderHtml(run, plan, summarise(run, plan, results));
   const parse: (text: string) => { document: unknown } = parseHTML;
   return { html, page: parse(html).document as Page };
 }
@@ -78,7 +78,7 @@ test('renderHtml draws a line per sandbox in a plot per function', (t) => {
   const { page } = pageOf(makeRun());
   const plots = all(page, 'svg[aria-label^="Distribution"]');
   t.is(plots.length, 2);
-  const lines = all(page, 'svg[aria-label^="Distribution"] g[aria-label="line"] path');
+  const lines = all(page, 'svg[aria-label^="Distribution"] g[data-mark="line"] path');
   t.is(lines.length, 8);
   t.true(lines.every((line) => (line.getAttribute('d') ?? '').length > 20));
 });
@@ -124,7 +124,9 @@ test('renderHtml shows every failed and invalid result with its reason, phase an
   t.is(boxes.length, failed.length + invalid.length);
   const crashes = boxes.filter((text) => text.includes('FUNCTION_CRASHED'));
   t.is(crashes.length, failed.length);
-  t.true(crashes.every((text) => text.includes('appMain') && text.includes('goroutine 1')));
+  t.true(crashes.every((text) => text.includes('appMain')));
+  t.true(crashes.every((text) => /goroutine 1|Its log stands in results\.ndjson/.test(text)));
+  t.true(crashes.some((text) => text.includes('goroutine 1')));
   t.is(boxes.filter((text) => /^\s*invalid/.test(text)).length, invalid.length);
 });
 
@@ -139,6 +141,14 @@ test('renderHtml says plainly when agents share one host', (t) => {
   const plain = /run on one host \(host-1\)\..*not independent devices/s;
   t.regex(pageOf(makeRun({ agentsPerHost: [3] })).html, plain);
   t.notRegex(pageOf(makeRun({ agentsPerHost: [1, 1] })).html, plain);
+});
+
+test('renderHtml links the files that are there, and none that it does not know', (t) => {
+  const { run, plan, results } = makeRun({ repetitions: 1 });
+  const files = ['samples.parquet', 'run.json', 'secret.txt', 'run-fixture.tar.zst', '"><b>.tar'];
+  const page = renderHtml(run, plan, summarise(run, plan, results), { files });
+  const links = [...page.matchAll(/href="([^"]*)"/g)].map(([, name]) => name);
+  t.deepEqual(links, ['samples.parquet', 'run.json', 'run-fixture.tar.zst']);
 });
 
 test('renderHtml gives the same page for the same run', (t) => {

@@ -1,13 +1,23 @@
 import test from 'ava';
-import { JSON_SCHEMA_VERSION, renderJson } from '../../../coordinator/report/json.ts';
+import { recordedTrials } from '../../../coordinator/analysis/recorded-trials.ts';
+import { JSON_SCHEMA_VERSION, jsonDocument } from '../../../coordinator/report/json.ts';
 import { summarise } from '../../../coordinator/analysis/summary.ts';
 import { Run } from '../../../schemas/run.ts';
+import { collected } from '../../support/collected.ts';
 import { makeRun } from '../../support/run-fixture.ts';
+import type { RunFixture } from '../../support/run-fixture.ts';
 
-test('renderJson has its version, the answer, the run as it was, and the summary', (t) => {
-  const { run, plan, results } = makeRun({ failureRate: 0.1 });
+async function jsonOf({ run, plan, results }: RunFixture): Promise<string> {
   const summary = summarise(run, plan, results);
-  const text = renderJson(run, plan, results, summary);
+  const trials = recordedTrials(run, plan, results);
+  return collected(jsonDocument(run, plan, trials, summary));
+}
+
+test('jsonDocument has its version, the answer, the run as it was, and the summary', async (t) => {
+  const fixture = makeRun({ failureRate: 0.1 });
+  const { run, plan, results } = fixture;
+  const summary = summarise(run, plan, results);
+  const text = await jsonOf(fixture);
   const document = JSON.parse(text) as Record<string, unknown>;
   t.is(document['schemaVersion'], JSON_SCHEMA_VERSION);
   t.regex(document['answer'] as string, /process was fastest/);
@@ -16,10 +26,10 @@ test('renderJson has its version, the answer, the run as it was, and the summary
   t.true(text.endsWith('}\n'));
 });
 
-test('renderJson has one entry per result; a failed one has a code and no latency', (t) => {
-  const { run, plan, results } = makeRun({ failureRate: 0.3, repetitions: 4 });
-  const summary = summarise(run, plan, results);
-  const { results: entries } = JSON.parse(renderJson(run, plan, results, summary)) as {
+test('jsonDocument has one entry per result; a failed one has a code and no latency', async (t) => {
+  const fixture = makeRun({ failureRate: 0.3, repetitions: 4 });
+  const { results } = fixture;
+  const { results: entries } = JSON.parse(await jsonOf(fixture)) as {
     results: Record<string, unknown>[];
   };
   t.is(entries.length, results.length);

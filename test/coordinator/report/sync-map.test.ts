@@ -32,8 +32,8 @@ function all(points: readonly PlacedStart[], selector: string): MapElement[] {
 }
 
 const MAP = 'svg[role="img"]';
-const POINTS = `${MAP} g[aria-label="dot"] path`;
-const BARS = `${MAP} g[aria-label="rule"] g[stroke="var(--s1)"] line`;
+const POINTS = `${MAP} g[data-mark="dot"] path`;
+const BARS = `${MAP} g[data-mark="rule"] g[stroke="var(--s1)"] line`;
 
 test('syncMap has a point and an error bar for each start, and names itself', (t) => {
   const points = startsOf({ agentsPerHost: [1, 1], repetitions: 4 });

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import { Report } from '../../../provisioning/bootstrap/report.mjs';
-import { setUpSystem } from '../../../provisioning/bootstrap/system-packages.mjs';
+import { setUpSystem, systemNeeds } from '../../../provisioning/bootstrap/system-packages.mjs';
 
 const CHECKOUT = join(import.meta.dirname, '..', '..', '..');
 const MACHINE = { isRoot: false, hasApt: true };
@@ -106,4 +106,24 @@ test('setUpSystem installs nothing as root where that is forbidden', async (t) =
   const allNeeds = [{ name: 'warp', packages: ['a', 'b'], isThere: () => false, why: 'Slow.' }];
   await setUpSystem({ machine, mayInstall: false, report, allNeeds });
   t.is(report.missing[0]?.remedy, 'apt-get install --no-install-recommends --no-remove a b');
+});
+
+test('systemNeeds has a browser for the tests, and for nobody else', (t) => {
+  const named = (options?: { forTests: boolean }): string[] =>
+    systemNeeds({ ...MACHINE, qemu: 'qemu', qemuPackage: 'qemu' }, options).map(({ name }) => name);
+  t.false(named().includes('chromium'));
+  t.false(named({ forTests: false }).includes('chromium'));
+  t.deepEqual(
+    named({ forTests: true }).filter((name) => !named().includes(name)),
+    ['chromium'],
+  );
+});
+
+test('set-up for the tests takes its flag beside the other', async (t) => {
+  await withCheckout(async (folder) => {
+    const { code, stderr } = await runSetUp(folder, ['--for-tests', '--no-install']);
+    t.is(code, 1);
+    t.regex(stderr, /no nats-server >= 2\.10\.27 .*--no-install/);
+    t.notRegex(stderr, /unknown argument/);
+  });
 });

@@ -78,3 +78,51 @@ test('compare refuses a run that is not there and a margin that is none', async 
   const words = ['--data', data, 'compare', 'latest', 'latest', '--margin', '-5'];
   t.is((await lockstep(...words)).code, 2);
 });
+
+test('compare --self says whether a run differs from itself, and takes one run', async (t) => {
+  const data = await dataFolder(t);
+  const self = await lockstep('--data', data, 'compare', 'latest', '--self');
+  t.is(self.code, 0, self.stderr);
+  t.regex(self.stdout, /slow-20260101-000002-aaaa does not distinguish itself from itself/);
+  t.is((await lockstep('--data', data, 'compare', 'latest', 'latest', '--self')).code, 2);
+  const alone = await lockstep('--data', data, 'compare', 'latest');
+  t.is(alone.code, 2);
+  t.regex(alone.stderr, /two runs, or one and --self/);
+});
+
+test('regress fails for more failures, though no time got longer', async (t) => {
+  const data = await mkdtemp(join(tmpdir(), 'failures-'));
+  t.teardown(() => rm(data, { recursive: true, force: true }));
+  for (const [runId, failureRate] of [
+    ['before-20260101-000000-aaaa', 0],
+    ['after-20260101-000001-aaaa', 0.5],
+  ] as const) {
+    const made = makeRun({ repetitions: 60, agentsPerHost: [1], failureRate });
+    const folder = RunFolder.of(data, runId);
+    await folder.writeRun({ ...made.run, runId });
+    await folder.writePlan(made.plan);
+    await folder.appendResults(made.results.map((result) => ({ ...result, runId })));
+  }
+  const words = ['regress', 'before-20260101-000000-aaaa', '--margin', '400'];
+  const found = await lockstep('--data', data, ...words);
+  t.is(found.code, 6, found.stderr);
+  t.regex(found.stdout, /more-failures/);
+  t.notRegex(found.stdout, /slower/);
+});
+
+test('trend follows a cell over the runs of an experiment, oldest first', async (t) => {
+  const data = await dataFolder(t);
+  const all = await lockstep('--data', data, 'trend', 'process/hello-go/1');
+  t.is(all.code, 0, all.stderr);
+  const places = ['before-', 'again-', 'slow-'].map((name) => all.stdout.indexOf(`\n${name}`));
+  t.true(places[0]! > 0 && places[0]! < places[1]! && places[1]! < places[2]!, all.stdout);
+  t.regex(all.stdout, /slow-.* 1\.500 .*slower/);
+  const named = ['trend', 'before-20260101-000000-aaaa', 'slow-20260101-000002-aaaa', '--json'];
+  const json = await lockstep('--data', data, ...named);
+  const { cells } = JSON.parse(json.stdout) as { cells: { points: unknown[] }[] };
+  t.is(cells.length, 8);
+  for (const { points } of cells) t.is(points.length, 2);
+  const absent = await lockstep('--data', data, 'trend', 'process/nothing/1');
+  t.is(absent.code, 1);
+  t.regex(absent.stderr, /process\/hello-go\/1/);
+});

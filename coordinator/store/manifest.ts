@@ -1,0 +1,126 @@
+import { randomUUID } from 'node:crypto';
+import { open, readFile, rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { LockstepError } from '../../schemas/errors.ts';
+import { STORE_SCHEMA_VERSION } from './column.ts';
+import { NOTHING, digestFile } from './file-digest.ts';
+
+/** The file that says which Parquet files belong to which results. It is written last. */
+export const MANIFEST_FILE = 'parquet.json';
+
+/** The Parquet files that are made of a run's results. */
+export const TABLE_FILES = ['results.parquet', 'instances.parquet'] as const;
+
+const count = z.int().min(0);
+const Digest = z.object({ bytes: count, sha256: z.string().regex(/^[0-9a-f]{64}$/) });
+
+/** What `parquet.json` holds. */
+export const Manifest = z.object({
+  schemaVersion: z.int(),
+  lockstepVersion: z.string(),
+  runId: z.string(),
+  /** The results.ndjson that the tables were made of. */
+  source: Digest,
+  /** The plan.json that gave them their order. Absent if there was none. */
+  plan: Digest.optional(),
+  counts: z.object({
+    read: count,
+    distinct: count,
+    duplicates: count,
+    superseded: count,
+    conflicting: count,
+    foreign: count,
+  }),
+  instances: count,
+  files: z.record(z.enum(TABLE_FILES), Digest),
+});
+export type Manifest = z.output<typeof Manifest>;
+
+/** Writes the manifest of a folder; it appears as a whole or not at all. */
+export async function writeManifest(folder: string, manifest: Manifest): Promise<void> {
+  const temporary = join(folder, `.${randomUUID()}.tmp`);
+  const file = await open(temporary, 'w', 0o644);
+  try {
+    await file.writeFile(`${JSON.stringify(manifest, null, 2)}\n`);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rename(temporary, join(folder, MANIFEST_FILE));
+  await syncFolder(folder);
+}
+
+/** Makes renames in a folder last. */
+export async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/**
+ * The manifest of a run's Parquet files, if these are whole and belong to the run's results as they
+ * are now. All of the files are read for that: about a second for 1.5 GB.
+ *
+ * @param tables folder of the Parquet files, if it is another than the run's
+ * @throws LockstepError NOT_FOUND if there are none.
+ * @throws LockstepError PARQUET_STALE if they are of other results, or of another release's shape.
+ * @throws LockstepError PARQUET_DAMAGED if one of them is damaged.
+ */
+export async function readManifest(folder: string, tables = folder): Promise<Manifest> {
+  const path = join(tables, MANIFEST_FILE);
+  const manifest = await parseManifest(path);
+  const { schemaVersion } = manifest;
+  if (schemaVersion !== STORE_SCHEMA_VERSION) {
+    throw stale(`${path} has schema version ${schemaVersion}, not ${STORE_SCHEMA_VERSION}`);
+  }
+  const plan = await digestFile(join(folder, 'plan.json'));
+  if (plan?.sha256 !== manifest.plan?.sha256) throw stale(`${path} belongs to another plan.json`);
+  const source = (await digestFile(join(folder, 'results.ndjson'))) ?? NOTHING;
+  if (source.bytes !== manifest.source.bytes || source.sha256 !== manifest.source.sha256) {
+    throw stale(
+      `${path} belongs to a results.ndjson of ${manifest.source.bytes} bytes ` +
+        `(${manifest.source.sha256.slice(0, 12)}), not to this one of ${source.bytes} bytes ` +
+        `(${source.sha256.slice(0, 12)})`,
+    );
+  }
+  for (const name of TABLE_FILES) {
+    const found = await digestFile(join(tables, name));
+    const { bytes, sha256 } = manifest.files[name];
+    if (found?.bytes === bytes && found.sha256 === sha256) continue;
+    throw new LockstepError(
+      'PARQUET_DAMAGED',
+      found === undefined
+        ? `there is no ${join(tables, name)}`
+        : `${join(tables, name)} is not the file that was written: ${found.bytes} of ` +
+            `${bytes} bytes, digest ${found.sha256.slice(0, 12)}, not ${sha256.slice(0, 12)}`,
+      { hint: REMEDY },
+    );
+  }
+  return manifest;
+}
+
+const REMEDY = 'Write it again with: lockstep results RUN --parquet';
+
+async function parseManifest(path: string): Promise<Manifest> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (cause) {
+    const isMissing = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT';
+    const code = isMissing ? 'NOT_FOUND' : 'STORAGE_FAILED';
+    throw new LockstepError(code, `cannot read ${path}`, { cause, hint: REMEDY });
+  }
+  try {
+    return Manifest.parse(JSON.parse(text));
+  } catch (cause) {
+    throw new LockstepError('PARQUET_DAMAGED', `${path} is damaged`, { cause, hint: REMEDY });
+  }
+}
+
+function stale(message: string): LockstepError {
+  return new LockstepError('PARQUET_STALE', message, { hint: REMEDY });
+}

@@ -1,0 +1,126 @@
+import { fleetLatenessNs } from '../analysis/start-summary.ts';
+import type { Outcome } from '../analysis/result-outcome.ts';
+import type { PlannedTrial } from '../../schemas/plan.ts';
+import { BarrierRecord } from '../../schemas/result.ts';
+import type { TrialResult } from '../../schemas/result.ts';
+import { columnsOf } from './column.ts';
+import type { Column, ColumnValue, FilledColumn } from './column.ts';
+
+/** A result with what it counts as and where it belongs. */
+export interface ResultRow {
+  readonly result: TrialResult;
+  readonly host: string;
+  readonly outcome: Outcome;
+  /** Absent as in the analysis. */
+  readonly latencyNs?: number;
+  /** Absent if the plan does not know the trial. */
+  readonly planned?: PlannedTrial;
+  /** The whole result as JSON, if a column can't hold one of its values; else absent. */
+  readonly exactJson?: string;
+}
+
+type Reads = Readonly<Record<string, (row: ResultRow) => ColumnValue>>;
+
+const WHERE: Reads = {
+  run: ({ result }) => result.runId,
+  trial: ({ result }) => result.trialId,
+};
+
+const PLAN: Reads = {
+  attempt: ({ result }) => result.attempt,
+  position: ({ planned }) => planned?.position,
+  repetition: ({ planned }) => planned?.repetition,
+};
+
+const WHAT: Reads = {
+  device: ({ result }) => result.deviceId,
+  host: ({ host }) => host,
+  cell: ({ result }) => result.cell.id,
+  sandbox: ({ result }) => result.cell.sandbox,
+  function: ({ result }) => result.cell.function,
+};
+
+const STATUS: Reads = {
+  reportedBy: ({ result }) => result.reportedBy,
+  outcome: ({ outcome }) => outcome,
+  status: ({ result }) => result.status,
+  failureCode: ({ result }) => result.failure?.code,
+  failureMessage: ({ result }) => result.failure?.message,
+  failureHint: ({ result }) => result.failure?.hint,
+  invalidCodes: ({ result }) => invalidCodes(result),
+  invalid: ({ result }) => jsonUnlessEmpty(result.invalid),
+};
+
+const FIGURES: Reads = {
+  latencyNs: ({ latencyNs }) => integer(latencyNs),
+  latenessNs: ({ result }) => result.start?.latenessNs,
+  fleetLatenessNs: ({ result }) => integer(fleetLatenessNs(result)),
+  targetFleetNs: ({ result }) => result.start?.targetFleetNs,
+  targetAtMonoNs: ({ result }) => result.start?.targetMonoNs,
+  actualAtMonoNs: ({ result }) => result.start?.actualMonoNs,
+  startedAtUtcNs: ({ result }) => result.start?.startedAtUtcNs,
+};
+
+const START_TEXTS: Reads = {
+  schedulingClass: ({ result }) => result.start?.schedulingClass,
+  schedulingReason: ({ result }) => result.start?.schedulingReason,
+  fleetTime: ({ result }) => result.clock?.fleetTime,
+};
+
+const CLOCK_AND_HOST: Reads = {
+  clockOffsetNs: ({ result }) => result.clock?.offsetNs,
+  clockBoundNs: ({ result }) => result.clock?.boundNs,
+  clockAgeNs: ({ result }) => result.clock?.ageNs,
+  clockRoundTripMinNs: ({ result }) => result.clock?.roundTripMinNs,
+  clockBurstNs: ({ result }) => result.clock?.burstNs,
+  clockProbes: ({ result }) => result.clock?.probes,
+  hostMemoryDropBytes: ({ result }) => result.hostMemoryDropBytes,
+};
+
+const TEXTS: Reads = {
+  functionDigest: ({ result }) => result.functionDigest,
+  sandboxDetails: ({ result }) => JSON.stringify(result.sandboxDetails),
+  barriers: ({ result }) =>
+    jsonUnlessEmpty(result.barriers.map((record) => BarrierRecord.encode(record))),
+  exactJson: ({ exactJson }) => exactJson,
+};
+
+/** The columns that a result fills, in the order of the file. */
+export const RESULT_VALUES: readonly FilledColumn<ResultRow>[] = [
+  ...columnsOf('VARCHAR', WHERE),
+  ...columnsOf('BIGINT', PLAN),
+  ...columnsOf('VARCHAR', WHAT),
+  ...columnsOf<ResultRow>('INTEGER', { instances: ({ result }) => result.cell.instances }),
+  ...columnsOf('VARCHAR', STATUS),
+  ...columnsOf('BIGINT', FIGURES),
+  ...columnsOf<ResultRow>('INTEGER', { wave: ({ result }) => result.start?.wave }),
+  ...columnsOf('VARCHAR', START_TEXTS),
+  ...columnsOf('BIGINT', CLOCK_AND_HOST),
+  ...columnsOf<ResultRow>('BOOLEAN', { bracketed: ({ result }) => result.clock?.bracketed }),
+  ...columnsOf<ResultRow>('DOUBLE', { driftPpb: ({ result }) => result.clock?.driftPpb }),
+  ...columnsOf<ResultRow>('INTEGER', {
+    instanceRows: ({ result }) => result.instances.length,
+  }),
+  ...columnsOf('VARCHAR', TEXTS),
+  ...columnsOf<ResultRow>('BIGINT', { protocol: ({ result }) => result.protocol }),
+];
+
+/** The columns of results.parquet: a row per result. */
+export const RESULT_COLUMNS: readonly Column[] = [
+  { name: 'resultIndex', type: 'BIGINT' },
+  ...RESULT_VALUES.map(({ name, type }) => ({ name, type })),
+];
+
+/** The codes of a result's marks, as the CSV has them. Undefined if there is none. */
+function invalidCodes({ invalid }: TrialResult): string | undefined {
+  return invalid.length === 0 ? undefined : invalid.map(({ code }) => code).join(' ');
+}
+
+function jsonUnlessEmpty(values: readonly unknown[]): string | undefined {
+  return values.length === 0 ? undefined : JSON.stringify(values);
+}
+
+/** A difference of stamps; absent where a double is not exact. */
+function integer(value: number | undefined): number | undefined {
+  return value !== undefined && Number.isSafeInteger(value) ? value : undefined;
+}
