@@ -25,6 +25,8 @@ export class Fleet {
   readonly #prepare: CommandMessage<'prepare'>;
   /** The start of the agent that was prepared; another start means that it forgot. */
   readonly #preparedStart = new Map<string, number>();
+  /** When a device did not answer arm, ms since 1970; forgotten once it is heard again. */
+  readonly #unansweredAtMs = new Map<string, number>();
 
   constructor(
     deviceIds: readonly string[],
@@ -76,20 +78,26 @@ export class Fleet {
 
   /**
    * Sends a command to devices at once and waits for every outcome; a device that is lost in the
-   * meantime is not waited for.
+   * meantime is not waited for. One that does not answer arm counts as lost until it is heard
+   * again: otherwise, until its silence shows, every trial would fail at once on it.
    */
-  command<V extends CommandVerb>(
+  async command<V extends CommandVerb>(
     target: { deviceIds: readonly string[]; verb: V; timeoutMs: number },
     messageFor: (deviceId: string) => CommandMessage<V>,
   ): Promise<CommandOutcome<V>[]> {
     const { verb, timeoutMs } = target;
-    return Promise.all(
+    const outcomes = await Promise.all(
       target.deviceIds.map((deviceId) =>
         this.#untilLost(deviceId, this.#preparedStart.get(deviceId), () =>
           commandDevice(this.#bus, { deviceId, verb, timeoutMs }, messageFor(deviceId)),
         ),
       ),
     );
+    for (const outcome of outcomes) {
+      if (verb !== 'arm' || 'reply' in outcome || outcome.error.code !== 'DEVICE_LOST') continue;
+      this.#unansweredAtMs.set(outcome.deviceId, Date.now());
+    }
+    return outcomes;
   }
 
   /** Watches for devices that are lost; calls back when something about one of them changed. */
@@ -113,8 +121,18 @@ export class Fleet {
     if (presence === undefined || !this.#registry.isOnline(deviceId)) {
       return lost(deviceId, 'it has not been heard lately');
     }
+    if (this.#isSilent(deviceId)) return lost(deviceId, 'it did not answer');
     const isSame = start === undefined || start === presence.startedAtUtcMs;
     return isSame ? undefined : lost(deviceId, 'its agent was restarted');
+  }
+
+  #isSilent(deviceId: string): boolean {
+    const unansweredAtMs = this.#unansweredAtMs.get(deviceId);
+    if (unansweredAtMs === undefined) return false;
+    const heardAtMs = this.#registry.get(deviceId)?.lastSeenAtUtcMs ?? 0;
+    if (heardAtMs <= unansweredAtMs) return true;
+    this.#unansweredAtMs.delete(deviceId);
+    return false;
   }
 
   #missing(): string[] {
