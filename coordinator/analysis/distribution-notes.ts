@@ -13,6 +13,9 @@ import type { ValueFlag } from './value-flags.ts';
 /** Fewer values than this have no 95 % interval of their median, whatever they are. */
 const UNITS_MIN = 6;
 
+/** So many cells with too few values are named; the rest is counted. */
+const CELLS_NAMED_MAX = 8;
+
 /** So many far-out values of a cell are named; the rest is counted. */
 const FLAGS_NAMED_MAX = 10;
 
@@ -24,11 +27,14 @@ export function distributionNotes({ cells }: Pick<RunSummary, 'cells'>): Note[] 
   const notes: Note[] = [];
   const few = cells.filter(({ units }) => units.length > 0 && units.length < UNITS_MIN);
   if (few.length > 0) {
+    const named = few.slice(0, CELLS_NAMED_MAX);
+    const more = few.length - named.length;
     notes.push(
       warning(
         'too-few-repetitions',
         `${counted(few.length, 'cell')} with fewer than ${UNITS_MIN} values have no 95 % ` +
-          `interval: ${few.map(({ cell, units }) => `${cell.id} (${units.length})`).join(', ')}.`,
+          `interval: ${named.map(({ cell, units }) => `${cell.id} (${units.length})`).join(', ')}` +
+          `${more > 0 ? ` and ${more} more` : ''}.`,
         `Set repetitions to ${UNITS_MIN} or more; 20 or more for a p95 that is not the maximum.`,
       ),
     );

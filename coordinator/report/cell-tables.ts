@@ -9,6 +9,7 @@ import { rowTitle } from './cell-names.ts';
 import { METRIC_TEXTS } from './metric-texts.ts';
 import { SPAN_TITLES } from './phase-plot.ts';
 import type { Field, ReportTable } from './text-table.ts';
+import { coverageText } from './coverage-text.ts';
 
 /** More hosts than this make no column each. */
 const HOSTS_MAX = 12;
@@ -60,6 +61,33 @@ export function hostTable(summary: RunSummary): ReportTable | undefined {
     heads: ['Cell', ...hosts],
     isNumeric: true,
     rows: summary.cells.map((cell) => [rowTitle(cell), ...hostFields(cell, hosts)]),
+  };
+}
+
+/**
+ * What each cell says about hosts like those that were measured. Undefined if no cell has values of
+ * two hosts.
+ */
+export function fleetTable({ cells, coverage }: RunSummary): ReportTable | undefined {
+  const rows = cells.flatMap((cell): ReportTable['rows'] => {
+    const { fleet } = cell;
+    if (fleet === undefined) return [];
+    const { estimateNs, interval, hosts, caution } = fleet;
+    const ends =
+      interval === undefined
+        ? undefined
+        : `[${formatMs(interval.lower)}, ${formatMs(interval.upper)}]`;
+    return [[rowTitle(cell), String(hosts), formatMs(estimateNs), ends, caution ?? 'none']];
+  });
+  if (rows.length === 0) return undefined;
+  return {
+    name: 'A typical host',
+    caption:
+      'The latency of a typical host, ms: the geometric mean of the medians of the hosts, with an ' +
+      'interval for hosts of this kind that were not measured. More hosts narrow it; more trials ' +
+      'on the same hosts hardly do.',
+    heads: ['Cell', 'hosts', 'ms', `${coverageText(coverage)} interval`, 'caution'],
+    rows,
   };
 }
 

@@ -2,7 +2,7 @@ import { orderClauses } from '../analysis/order-statement.ts';
 import type { Note, RunSummary } from '../analysis/run-summary.ts';
 import type { Plan } from '../../schemas/plan.ts';
 import type { Run } from '../../schemas/run.ts';
-import { burstTable, cellTable, hostTable, phaseTable } from './cell-tables.ts';
+import { burstTable, cellTable, fleetTable, hostTable, phaseTable } from './cell-tables.ts';
 import { comparisonSection } from './comparison-section.ts';
 import { devicePanels } from './device-panels.ts';
 import { driftPlots } from './drift-plot.ts';
@@ -107,11 +107,11 @@ function notesSection(notes: readonly Note[]): Markup | undefined {
 }
 
 function cellSection(summary: RunSummary): Markup {
-  const hosts = hostTable(summary);
+  const tables = [hostTable(summary), fleetTable(summary)].filter((table) => table !== undefined);
   return html`<section aria-labelledby="cells">
     <h2 id="cells">Results by cell</h2>
     ${cellsMarkup(summary)} ${intervalPlot(summary)} ${failurePlot(summary)}
-    ${hosts === undefined ? undefined : tableMarkup(hosts)}
+    ${tables.map((table) => tableMarkup(table))}
   </section>`;
 }
 

@@ -42,7 +42,8 @@ export async function compactRun(
 ): Promise<Manifest> {
   if (isAborted(signal)) throw cancelled(folder);
   const child = spawn(process.execPath, [...COMPACT_FLAGS, MAIN, folder], {
-    stdio: ['ignore', 'pipe', 'pipe'],
+    // It ends when its input does: with this process, however that ends.
+    stdio: ['pipe', 'pipe', 'pipe'],
   });
   let killTimer: NodeJS.Timeout | undefined;
   const stop = (): void => {

@@ -13,6 +13,10 @@ for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     stop.abort();
   });
 }
+process.stdin.on('end', () => {
+  stop.abort();
+});
+process.stdin.resume();
 // Before the database makes its threads: each has the priority of the one that made it.
 setPriority(constants.priority.PRIORITY_LOW);
 try {
@@ -23,3 +27,5 @@ try {
   process.stdout.write(`${JSON.stringify({ failure: toFailure(error) })}\n`);
   process.exitCode = 1;
 }
+// Its input would keep it going.
+process.stdin.destroy();
