@@ -1,9 +1,9 @@
 import type { Cell } from '../../schemas/result.ts';
 import { durationStatistics } from './duration-statistics.ts';
 import { fleetInterval } from './fleet-interval.ts';
-import { groupBy, trialKey } from './measured-result.ts';
+import { groupBy } from './measured-result.ts';
 import type { MeasuredResult } from './measured-result.ts';
-import { SPANS, defined } from './metrics.ts';
+import { SPANS } from './metrics.ts';
 import type { Measures } from './metrics.ts';
 import { median } from './quantile.ts';
 import type { CellSummary, SpanMedian, Unit } from './run-summary.ts';
@@ -42,9 +42,11 @@ export class CellTally {
       const code = result.failure?.code ?? 'INTERNAL';
       this.#failureCodes.set(code, (this.#failureCodes.get(code) ?? 0) + 1);
     }
-    this.#independentAttempts += unitGroups(tried).length;
-    for (const sharing of unitGroups(tried.filter(({ outcome }) => outcome === 'kept'))) {
-      this.#addUnit(sharing);
+    const groups = unitGroups(tried);
+    this.#independentAttempts += groups.length;
+    for (const group of groups) {
+      const kept = group.filter(({ outcome }) => outcome === 'kept');
+      if (kept.length > 0) this.#addUnit(kept);
     }
   }
 
@@ -123,7 +125,9 @@ export class CellTally {
 
 function unitGroups(measured: readonly MeasuredResult[]): MeasuredResult[][] {
   if (measured.length < 2) return measured.length === 0 ? [] : [[...measured]];
-  return [...groupBy(measured, ({ result, host }) => `${trialKey(result)} ${host}`).values()];
+  const keyOf = ({ result: { attempt }, host }: MeasuredResult): string =>
+    attempt === 1 ? host : `${attempt} ${host}`;
+  return [...groupBy(measured, keyOf).values()];
 }
 
 /** The rate is of attempts; its interval rests on trials on hosts, which alone are independent. */
@@ -149,7 +153,9 @@ function medianOver(
 ): number | undefined {
   const [only] = sharing;
   if (only !== undefined && sharing.length === 1) return read(only.measures);
-  return median(defined(sharing.map(({ measures }) => read(measures))));
+  const values: number[] = [];
+  for (const { measures } of sharing) push(values, read(measures));
+  return median(values);
 }
 
 function push(values: number[], value: number | undefined): void {

@@ -79,19 +79,24 @@ export function trialsInOrder(results: readonly TrialResult[], plan: Plan): Tria
   return [...planned, ...unknown];
 }
 
-/** One attempt at one trial: all devices share it. */
-export function trialKey(result: Pick<TrialResult, 'trialId' | 'attempt'>): string {
-  return `${result.trialId}/${result.attempt}`;
-}
-
-/** What starts at one instant: an attempt at a trial, or the wave of it that the device is in. */
-export function startKey(result: Pick<TrialResult, 'trialId' | 'attempt' | 'start'>): string {
-  return `${trialKey(result)}/${result.start?.wave ?? 0}`;
+/**
+ * What starts at one instant, among the results of one trial: an attempt at it, or the wave of that
+ * which the device is in. A number where it can be, because a run may have a million starts.
+ */
+export function startKey({
+  attempt,
+  start,
+}: Pick<TrialResult, 'attempt' | 'start'>): string | number {
+  const wave = start?.wave ?? 0;
+  return attempt === 1 ? wave : `${attempt}/${wave}`;
 }
 
 /** Puts values into lists by key; keys in the order they are first met. */
-export function groupBy<T>(values: readonly T[], keyOf: (value: T) => string): Map<string, T[]> {
-  const groups = new Map<string, T[]>();
+export function groupBy<T, K extends string | number>(
+  values: readonly T[],
+  keyOf: (value: T) => K,
+): Map<K, T[]> {
+  const groups = new Map<K, T[]>();
   for (const value of values) {
     const key = keyOf(value);
     const group = groups.get(key);

@@ -18,8 +18,13 @@ export function quantile(values: readonly number[], probability: number): number
   if (!(probability >= 0 && probability <= 1)) {
     throw new RangeError(`a probability lies between 0 and 1, not ${probability}`);
   }
-  // Most often there is one: a trial on one device.
+  // Most often there are one or two: a trial on one device, or on two that share a host.
   if (values.length === 1) return values[0];
+  if (values.length === 2) {
+    const [first, second] = [values[0] ?? Number.NaN, values[1] ?? Number.NaN];
+    const least = Math.min(first, second);
+    return least + (Math.max(first, second) - least) * probability;
+  }
   const sorted = ascending(values);
   return sorted.length === 0 ? undefined : sortedQuantile(sorted, probability);
 }

@@ -12,8 +12,12 @@ export interface RecordedTrials {
   readonly counts: RunSummary['results'];
   /** What had to be left out because it is damaged. Absent if nothing is. */
   readonly damage?: Pick<Note, 'message' | 'remedy'>;
-  /** All results of one trial after another, in the order of the plan. May be called again. */
-  read(): AsyncIterable<readonly TrialResult[]>;
+  /**
+   * All results of one trial after another, in the order of the plan. May be called again.
+   *
+   * @param forFigures true if what no figure is made of (addresses, responses, usage) may be absent
+   */
+  read(forFigures?: boolean): AsyncIterable<readonly TrialResult[]>;
 }
 
 /** Results that are at hand, in any order and with copies. */
@@ -39,6 +43,6 @@ export async function summariseTrials(
   trials: RecordedTrials,
 ): Promise<RunSummary> {
   const fold = new SummaryFold(run, plan);
-  for await (const trial of trials.read()) fold.add(trial);
+  for await (const trial of trials.read(true)) fold.add(trial);
   return fold.summary(trials.counts, trials.damage);
 }

@@ -7,6 +7,7 @@ import type { SandboxSetUp } from './run-summary.ts';
 export class RunConditions {
   readonly #deviceIds: readonly string[];
   readonly #setUps = new Map<string, SetUp>();
+  readonly #texts = new WeakMap<object, string>();
   /** The digests that each function ran as. */
   readonly digestsOf = new Map<string, Set<string>>();
   readonly schedulingClasses = new Set<string>();
@@ -53,7 +54,7 @@ export class RunConditions {
     if (functionDigest === undefined) return;
     const digests = this.digestsOf.get(cell.function) ?? new Set();
     this.digestsOf.set(cell.function, digests.add(functionDigest));
-    const details = detailsText(sandboxDetails);
+    const details = this.#textOf(sandboxDetails);
     const key = `${cell.sandbox}\n${details}`;
     const setUp = this.#setUps.get(key) ?? {
       sandbox: cell.sandbox,
@@ -62,6 +63,15 @@ export class RunConditions {
     };
     this.#setUps.set(key, setUp);
     setUp.deviceIds.add(deviceId);
+  }
+
+  /** Many results share their details, which are then turned into text once. */
+  #textOf(details: TrialResult['sandboxDetails']): string {
+    const known = this.#texts.get(details);
+    if (known !== undefined) return known;
+    const text = detailsText(details);
+    this.#texts.set(details, text);
+    return text;
   }
 
   #addStart({ start, deviceId }: TrialResult): void {

@@ -7,11 +7,17 @@ import type { Run } from '../../schemas/run.ts';
 import { DataDamage } from '../recording/data-damage.ts';
 import type { RunFolder } from '../recording/run-folder.ts';
 import { compactRun } from '../store/compact-run.ts';
-import { readManifest } from '../store/manifest.ts';
+import { openManifest, readManifest } from '../store/manifest.ts';
 import type { Manifest } from '../store/manifest.ts';
 
 /** Results that are read into memory as a whole: some 40 000. */
 const BYTES_IN_MEMORY_MAX = 64 * 2 ** 20;
+
+/** The results of a run on disk. */
+export interface OpenedTrials extends RecordedTrials {
+  /** True if its Parquet files are known to be there, whole, and of its results. */
+  readonly hasTables: boolean;
+}
 
 /** What to tell while something takes long. */
 export type Say = (text: string) => void;
@@ -25,9 +31,9 @@ export async function openTrials(
   folder: RunFolder,
   { run, plan, say }: { run: Run; plan: Plan; say: Say },
   bytesInMemoryMax = BYTES_IN_MEMORY_MAX,
-): Promise<RecordedTrials> {
+): Promise<OpenedTrials> {
   if ((await sizeOf(folder.path('results.ndjson'))) > bytesInMemoryMax) {
-    const manifest = await parquetOf(folder, say);
+    const manifest = await parquetOf(folder, say, openManifest);
     if (manifest !== undefined) return fromParquet(folder, manifest);
   }
   const damage = new DataDamage();
@@ -35,6 +41,7 @@ export async function openTrials(
   const found = damage.describe();
   return {
     ...recordedTrials(run, plan, results),
+    hasTables: false,
     ...(found === undefined ? {} : { damage: found }),
   };
 }
@@ -43,11 +50,16 @@ export async function openTrials(
  * What the Parquet files of a run were made of; they are written first if they are not there, or
  * not of its results.
  *
+ * @param read how the manifest is read, and how much of the files is checked by that
  * @returns undefined if they can't be: the run is damaged, or the disk refuses
  */
-export async function parquetOf(folder: RunFolder, say: Say): Promise<Manifest | undefined> {
+export async function parquetOf(
+  folder: RunFolder,
+  say: Say,
+  read: (folder: string) => Promise<Manifest> = readManifest,
+): Promise<Manifest | undefined> {
   try {
-    return await readManifest(folder.folder);
+    return await read(folder.folder);
   } catch (error) {
     if (!isCode(error, ['NOT_FOUND', 'PARQUET_STALE', 'PARQUET_DAMAGED'])) throw error;
   }
@@ -61,13 +73,20 @@ export async function parquetOf(folder: RunFolder, say: Say): Promise<Manifest |
   }
 }
 
-function fromParquet(folder: RunFolder, manifest: Manifest): RecordedTrials {
+function fromParquet(folder: RunFolder, manifest: Manifest): OpenedTrials {
+  let verified: Promise<void> | undefined;
   return {
+    hasTables: true,
     counts: manifest.counts,
-    async *read() {
+    async *read(forFigures = false) {
       // The database is loaded only where it is needed: it takes a quarter of a second.
       const { readParquetTrials } = await import('../store/read-trials.ts');
-      yield* readParquetTrials(folder.folder, manifest);
+      const { verifyBeside } = await import('../store/verify-beside.ts');
+      // What is made of the trials is good only if this holds, so it is awaited after the last.
+      verified ??= verifyBeside(folder.folder, manifest);
+      verified.catch(() => undefined);
+      yield* readParquetTrials(folder.folder, { known: manifest, forFigures });
+      await verified;
     },
   };
 }

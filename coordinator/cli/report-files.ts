@@ -1,6 +1,5 @@
 import { readdir } from 'node:fs/promises';
 import { summariseTrials } from '../analysis/recorded-trials.ts';
-import type { RecordedTrials } from '../analysis/recorded-trials.ts';
 import type { RunSummary } from '../analysis/run-summary.ts';
 import { LockstepError } from '../../schemas/errors.ts';
 import type { Plan } from '../../schemas/plan.ts';
@@ -8,7 +7,7 @@ import type { Run } from '../../schemas/run.ts';
 import { renderHtml } from '../report/html.ts';
 import { RunFolder } from '../recording/run-folder.ts';
 import { openTrials } from './recorded-run.ts';
-import type { Say } from './recorded-run.ts';
+import type { OpenedTrials, Say } from './recorded-run.ts';
 import { trialTelemetry } from './trial-telemetry.ts';
 
 /** A run as it is on disk. */
@@ -16,7 +15,7 @@ export interface OpenRun {
   readonly folder: RunFolder;
   readonly run: Run;
   readonly plan: Plan;
-  readonly trials: RecordedTrials;
+  readonly trials: OpenedTrials;
 }
 
 /** A run as it is on disk, with what follows from it. */
@@ -70,7 +69,7 @@ export async function readRunSummary(
 /** Writes the HTML report into the run's folder and returns its path. */
 export async function writeReport(read: ReadRun, say: Say = () => undefined): Promise<string> {
   const { folder, run, plan, summary } = read;
-  const telemetry = await trialTelemetry(folder, summary, say);
+  const telemetry = await trialTelemetry(read, say);
   const files = await readdir(folder.folder);
   await folder.writeText('report.html', renderHtml(run, plan, summary, { telemetry, files }));
   return folder.path('report.html');

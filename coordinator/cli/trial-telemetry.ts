@@ -7,19 +7,26 @@ import type { PhaseStamps } from '../../schemas/result.ts';
 import type { RunFolder } from '../recording/run-folder.ts';
 import type { TrialTelemetry } from '../report/telemetry-section.ts';
 import { parquetOf } from './recorded-run.ts';
-import type { Say } from './recorded-run.ts';
+import type { OpenedTrials, Say } from './recorded-run.ts';
+
+/** What telemetry is looked up for. */
+export interface TelemetrySource {
+  readonly folder: RunFolder;
+  readonly summary: Pick<RunSummary, 'cells' | 'hosts'>;
+  readonly trials: Pick<OpenedTrials, 'hasTables'>;
+}
 
 /**
  * What was sampled around the median and the worst trial of each cell. Where several agents share
  * the host, it is that of the first. Nothing for a run without samples.
  */
 export async function trialTelemetry(
-  folder: RunFolder,
-  { cells, hosts }: Pick<RunSummary, 'cells' | 'hosts'>,
+  { folder, summary, trials }: TelemetrySource,
   say: Say,
 ): Promise<TrialTelemetry[]> {
+  const { cells, hosts } = summary;
   if (!(await exists(folder.path('samples.parquet')))) return [];
-  if ((await parquetOf(folder, say)) === undefined) return [];
+  if (!trials.hasTables && (await parquetOf(folder, say)) === undefined) return [];
   const { readTrialStamps } = await import('../store/read-stamps.ts');
   const { readTrialSamples } = await import('../store/read-samples.ts');
   const telling = tellingTrials(cells);

@@ -37,11 +37,25 @@ type MeasuredCells = Pick<RunSummary, 'cells' | 'metric'>;
  * Undefined if nothing was measured.
  */
 export function valueAxis({ cells, metric }: MeasuredCells): ValueAxis | undefined {
+  if (metric !== 'lateness') return axisOver(extremesMs(cells), metric);
   const values = Float64Array.from(
     cells.flatMap(({ units }) => units),
     ({ valueNs }) => valueNs / 1e6,
   ).sort();
   return axisOver(values, metric);
+}
+
+/** The lowest value above 0 and the highest one: all that an axis of latencies is made of. */
+function extremesMs(cells: MeasuredCells['cells']): Float64Array {
+  let lowest = Infinity;
+  let highest = -Infinity;
+  for (const { units } of cells) {
+    for (const { valueNs } of units) {
+      if (valueNs > 0 && valueNs < lowest) lowest = valueNs;
+      if (valueNs > highest) highest = valueNs;
+    }
+  }
+  return Number.isFinite(lowest) ? Float64Array.of(lowest / 1e6, highest / 1e6) : Float64Array.of();
 }
 
 /** The axis of the medians, their intervals and the p95; undefined without any. */

@@ -6,6 +6,12 @@ import type { ColumnPlan } from './column-arrays.ts';
 /** A column with more different texts than this is fetched as text, and not as codes. */
 const TEXTS_MAX = 1000;
 
+/** A column to fetch. */
+export interface WantedColumn extends Column {
+  /** True if it is taken as if it had no value. */
+  readonly isOmitted?: boolean;
+}
+
 /**
  * Looks at a Parquet file to see how its columns are fetched fastest: those without any value not
  * at all, and those with few different texts as codes, because a text costs as much as ten numbers.
@@ -15,13 +21,13 @@ const TEXTS_MAX = 1000;
 export async function planColumns(
   connection: DuckDBConnection,
   path: string,
-  columns: readonly Column[],
+  columns: readonly WantedColumn[],
 ): Promise<ColumnPlan[]> {
   const filled = await filledColumns(connection, path);
   const plans: ColumnPlan[] = [];
   for (const column of columns) {
     const name = `"${column.name}"`;
-    if (!filled.has(column.name)) {
+    if (column.isOmitted === true || !filled.has(column.name)) {
       plans.push({ column });
       continue;
     }

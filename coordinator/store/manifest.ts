@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { open, readFile, rename } from 'node:fs/promises';
+import { open, readFile, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { LockstepError } from '../../schemas/errors.ts';
 import { STORE_SCHEMA_VERSION } from './column.ts';
 import { NOTHING, digestFile } from './file-digest.ts';
+import type { FileDigest } from './file-digest.ts';
 
 /** The file that says which Parquet files belong to which results. It is written last. */
 export const MANIFEST_FILE = 'parquet.json';
@@ -71,36 +72,90 @@ export async function syncFolder(folder: string): Promise<void> {
  * @throws LockstepError PARQUET_DAMAGED if one of them is damaged.
  */
 export async function readManifest(folder: string, tables = folder): Promise<Manifest> {
+  const manifest = await openManifest(folder, tables);
+  await verifyDigests(folder, manifest, tables);
+  return manifest;
+}
+
+/**
+ * The manifest, by the lengths of the files alone: whether their bytes are right, too,
+ * {@link verifyDigests} says. It throws as {@link readManifest}.
+ */
+export async function openManifest(folder: string, tables = folder): Promise<Manifest> {
   const path = join(tables, MANIFEST_FILE);
   const manifest = await parseManifest(path);
-  const { schemaVersion } = manifest;
+  const { schemaVersion, source } = manifest;
   if (schemaVersion !== STORE_SCHEMA_VERSION) {
     throw stale(`${path} has schema version ${schemaVersion}, not ${STORE_SCHEMA_VERSION}`);
   }
   const plan = await digestFile(join(folder, 'plan.json'));
   if (plan?.sha256 !== manifest.plan?.sha256) throw stale(`${path} belongs to another plan.json`);
+  const bytes = (await bytesOf(join(folder, 'results.ndjson'))) ?? 0;
+  if (bytes !== source.bytes) throw otherResults(path, source, { bytes });
+  for (const name of TABLE_FILES) {
+    const found = await bytesOf(join(tables, name));
+    if (found !== manifest.files[name].bytes) {
+      throw damagedTable(join(tables, name), manifest.files[name], found);
+    }
+  }
+  return manifest;
+}
+
+/** Reads all files of a manifest and compares their digests. It throws as {@link readManifest}. */
+export async function verifyDigests(
+  folder: string,
+  manifest: Manifest,
+  tables = folder,
+): Promise<void> {
   const source = (await digestFile(join(folder, 'results.ndjson'))) ?? NOTHING;
   if (source.bytes !== manifest.source.bytes || source.sha256 !== manifest.source.sha256) {
-    throw stale(
-      `${path} belongs to a results.ndjson of ${manifest.source.bytes} bytes ` +
-        `(${manifest.source.sha256.slice(0, 12)}), not to this one of ${source.bytes} bytes ` +
-        `(${source.sha256.slice(0, 12)})`,
-    );
+    throw otherResults(join(tables, MANIFEST_FILE), manifest.source, source);
   }
   for (const name of TABLE_FILES) {
     const found = await digestFile(join(tables, name));
     const { bytes, sha256 } = manifest.files[name];
     if (found?.bytes === bytes && found.sha256 === sha256) continue;
-    throw new LockstepError(
-      'PARQUET_DAMAGED',
-      found === undefined
-        ? `there is no ${join(tables, name)}`
-        : `${join(tables, name)} is not the file that was written: ${found.bytes} of ` +
-            `${bytes} bytes, digest ${found.sha256.slice(0, 12)}, not ${sha256.slice(0, 12)}`,
-      { hint: REMEDY },
-    );
+    throw damagedTable(join(tables, name), manifest.files[name], found?.bytes, found?.sha256);
   }
-  return manifest;
+}
+
+async function bytesOf(path: string): Promise<number | undefined> {
+  try {
+    return (await stat(path)).size;
+  } catch {
+    return undefined;
+  }
+}
+
+function otherResults(
+  path: string,
+  source: FileDigest,
+  found: { readonly bytes: number; readonly sha256?: string },
+): LockstepError {
+  const digest = found.sha256 === undefined ? '' : ` (${found.sha256.slice(0, 12)})`;
+  return stale(
+    `${path} belongs to a results.ndjson of ${source.bytes} bytes ` +
+      `(${source.sha256.slice(0, 12)}), not to this one of ${found.bytes} bytes${digest}`,
+  );
+}
+
+function damagedTable(
+  path: string,
+  wanted: FileDigest,
+  bytes: number | undefined,
+  sha256?: string,
+): LockstepError {
+  const digest =
+    sha256 === undefined
+      ? ''
+      : `, digest ${sha256.slice(0, 12)}, not ${wanted.sha256.slice(0, 12)}`;
+  return new LockstepError(
+    'PARQUET_DAMAGED',
+    bytes === undefined
+      ? `there is no ${path}`
+      : `${path} is not the file that was written: ${bytes} of ${wanted.bytes} bytes${digest}`,
+    { hint: REMEDY },
+  );
 }
 
 const REMEDY = 'Write it again with: lockstep results RUN --parquet';

@@ -7,6 +7,7 @@ import type { Column } from './column.ts';
 import { decodeChunk } from './column-arrays.ts';
 import type { ColumnPlan, Values } from './column-arrays.ts';
 import { planColumns } from './column-plan.ts';
+import type { WantedColumn } from './column-plan.ts';
 import { openDatabase } from './duckdb.ts';
 import { INSTANCE_COLUMNS, REPEATED_COLUMNS } from './instance-columns.ts';
 import { readManifest } from './manifest.ts';
@@ -24,27 +25,45 @@ const RESULT_NEEDS = RESULT_COLUMNS.filter(({ name }) => !COMPUTED_COLUMNS.inclu
 const REPEATED = REPEATED_COLUMNS.map(({ name }) => name);
 const INSTANCE_NEEDS = INSTANCE_COLUMNS.filter(({ name }) => !REPEATED.includes(name));
 
+/** What no figure is made of. */
+const BESIDE_FIGURES = [
+  ...['address', 'httpStatus', 'responseBytes', 'hasUsage', 'memoryBytes', 'memoryPeakBytes'],
+  ...['cpuNs', 'usageUnavailable', 'targetAtMonoNs', 'startedAtUtcNs', 'clockBurstNs'],
+  'clockProbes',
+];
+
+/** How results are read. */
+export interface ReadOptions {
+  /** What {@link readManifest} gave, if that was just asked; else it is asked first. */
+  readonly known?: Manifest;
+  /** True if only figures are made of them: what these need not is then absent, or 0. */
+  readonly forFigures?: boolean;
+}
+
 /**
  * The distinct results of a run from its Parquet files: all of one trial at a time, in the order of
  * the plan, and each trial's by attempt and device. They are what results.ndjson holds, to the last
  * field. Memory does not grow with the run.
  *
  * @param folder the run's folder
- * @param known what {@link readManifest} gave, if that was just asked; else it is asked first
  * @throws LockstepError NOT_FOUND without Parquet files; PARQUET_STALE if results.ndjson is not the
  *   one that they were made of; PARQUET_DAMAGED if they are damaged. All of it is found before the
  *   first trial, as long as `known` is not out of date.
  */
 export async function* readParquetTrials(
   folder: string,
-  known?: Manifest,
+  { known, forFigures = false }: ReadOptions = {},
 ): AsyncGenerator<TrialResult[]> {
+  const omitted = forFigures ? BESIDE_FIGURES : [];
   const manifest = known ?? (await readManifest(folder));
   const database = await openDatabase({ memoryMb: MEMORY_MB });
   const streams: TableStream[] = [];
   try {
     const table = async (name: 'results' | 'instances', columns: readonly Column[]) => {
-      const stream = new TableStream(await database.connect(), folder, name, columns);
+      const needs = columns.map((column) =>
+        omitted.includes(column.name) ? { ...column, isOmitted: true } : column,
+      );
+      const stream = new TableStream(await database.connect(), folder, name, needs);
       streams.push(stream);
       return stream;
     };
@@ -90,7 +109,7 @@ class TableStream {
   readonly folder: string;
   readonly #connection: DuckDBConnection;
   readonly #path: string;
-  readonly #columns: readonly Column[];
+  readonly #columns: readonly WantedColumn[];
   #opened: { readonly plans: ColumnPlan[]; readonly result: DuckDBResult } | undefined;
   #pending: Promise<DuckDBDataChunk | null> | undefined;
 
@@ -98,7 +117,7 @@ class TableStream {
     connection: DuckDBConnection,
     folder: string,
     table: 'results' | 'instances',
-    columns: readonly Column[],
+    columns: readonly WantedColumn[],
   ) {
     this.folder = folder;
     this.#connection = connection;

@@ -101,7 +101,7 @@ export function rebuildResult(c: ResultArrays, row: number, instances: Instance[
   return result as TrialResult;
 }
 
-/** Details that were just read: a run has few kinds of them, and a million results. */
+/** Details that were just read: a run has few kinds of them, and a million results share them. */
 const recentDetails = new Map<string, Record<string, string>>();
 const RECENT_DETAILS_MAX = 64;
 
@@ -112,7 +112,7 @@ function detailsOf(json: string): Record<string, string> {
     if (recentDetails.size >= RECENT_DETAILS_MAX) recentDetails.clear();
     recentDetails.set(json, details);
   }
-  return { ...details };
+  return details;
 }
 
 /** A failure from its columns. */

@@ -10,8 +10,9 @@ const quietly = (): void => undefined;
 test('trialTelemetry has the samples around the median and the worst trial of each cell', async (t) => {
   const data = await temporaryData(t);
   const { runId } = await writeLargeRun(data, { results: 160, samples: 16_000 });
-  const { folder, summary } = await readRunSummary(data, runId);
-  const telemetry = await trialTelemetry(folder, summary, quietly);
+  const read = await readRunSummary(data, runId);
+  const { summary } = read;
+  const telemetry = await trialTelemetry(read, quietly);
   t.is(telemetry.length, 2 * summary.cells.length);
   for (const { role, cellId, trialId, deviceId, phases, series } of telemetry) {
     const { units, latency } = summary.cells.find(({ cell }) => cell.id === cellId)!;
@@ -29,6 +30,6 @@ test('trialTelemetry of a run without samples is nothing', async (t) => {
   const data = await temporaryData(t);
   const fixture = makeRun({ repetitions: 1 });
   await recordRun(data, fixture);
-  const { folder, summary } = await readRunSummary(data, fixture.run.runId);
-  t.deepEqual(await trialTelemetry(folder, summary, quietly), []);
+  const read = await readRunSummary(data, fixture.run.runId);
+  t.deepEqual(await trialTelemetry(read, quietly), []);
 });

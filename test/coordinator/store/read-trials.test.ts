@@ -177,7 +177,7 @@ test('readParquetTrials refuses files whose rows do not fit together, whatever t
   const manifest = await readManifest(folder.folder);
   const wrong = { ...manifest, counts: { ...manifest.counts, distinct: 1 } };
   const read = async (): Promise<void> => {
-    for await (const trial of readParquetTrials(folder.folder, wrong)) t.truthy(trial);
+    for await (const trial of readParquetTrials(folder.folder, { known: wrong })) t.truthy(trial);
   };
   const { code } = await rejection(read());
   t.is(code, 'PARQUET_DAMAGED');
