@@ -84,8 +84,8 @@ export function fleetTable({ cells, coverage }: RunSummary): ReportTable | undef
     name: 'A typical host',
     caption:
       'The latency of a typical host, ms: the geometric mean of the medians of the hosts, with ' +
-      'an interval for hosts of this kind that were not measured. More hosts narrow it; more trials ' +
-      'on the same hosts hardly do.',
+      'an interval for hosts of this kind that were not measured. More hosts narrow it; more ' +
+      'trials on the same hosts hardly do.',
     heads: ['Cell', 'hosts', 'ms', `${coverageText(coverage)} interval`, 'caution'],
     rows,
   };
