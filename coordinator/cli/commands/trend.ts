@@ -1,5 +1,6 @@
 import { VERDICTS } from '../../analysis/comparison.ts';
 import { formatMs } from '../../analysis/format-ms.ts';
+import { counted } from '../../analysis/note.ts';
 import { Trend } from '../../analysis/trend.ts';
 import type { CellTrend, TrendChange, TrendPoint } from '../../analysis/trend.ts';
 import { LockstepError, errorMessageOf } from '../../../schemas/errors.ts';
@@ -81,7 +82,7 @@ export function trendText({ cellId, points, slopeNsPerDay, pooled }: CellTrend):
     const care = caution === undefined ? '' : ` Caution: ${caution}.`;
     lines.push(
       `All runs together: ${formatMs(pooled.estimateNs)} ms ${ends}, ` +
-        `over ${units} ${basis}.${care}`,
+        `over ${counted(units, basis.replace(/s$/, ''))}.${care}`,
     );
   }
   return lines.join('\n');
