@@ -1,9 +1,7 @@
 import type { DurationStatistics } from './run-summary.ts';
 import { quantileInterval } from './statistics/quantile-interval.ts';
 import { sortedQuantile } from './statistics/sorted-quantile.ts';
-
-/** Coverage of an interval that is looked at once. */
-export const COVERAGE = 0.95;
+import { COVERAGE } from './statistics/coverage.ts';
 
 /**
  * The figures of some durations in ns. Undefined for no durations.

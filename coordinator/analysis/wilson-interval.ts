@@ -1,7 +1,6 @@
 import type { Interval } from './run-summary.ts';
 import { normalQuantile } from './statistics/normal.ts';
-
-const COVERAGE = 0.95;
+import { COVERAGE } from './statistics/coverage.ts';
 
 /**
  * The interval of a rate by the score method of Wilson, "Probable inference, the law of

@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LockstepError } from '../../schemas/errors.ts';
+import { digestFile } from '../recording/file-digest.ts';
 import { readChunks } from '../recording/line-reader.ts';
 import { openRegular, readingError } from '../recording/regular-file.ts';
 import { damagedRun } from '../recording/run-damaged.ts';
@@ -15,8 +15,7 @@ const FIRST: readonly string[] = ['run.json', 'plan.json'];
 
 /**
  * All files of a run's folder with length and digest: record and plan, then all others by path.
- * Hidden files are left
- * out: they are what a crash left of a file that was being replaced.
+ * Hidden files are left out: they are what a crash left of a file that was being replaced.
  *
  * @throws LockstepError RUN_DAMAGED for what is neither file nor folder, and for names that no
  * archive can hold; STORAGE_FAILED, PERMISSION_MISSING.
@@ -46,13 +45,10 @@ export async function* bytesOfFile(folder: string, path: string): AsyncGenerator
 }
 
 async function describeFile(folder: string, path: string): Promise<ArchivedFile> {
-  const hash = createHash('sha256');
-  let bytes = 0;
-  for await (const chunk of bytesOfFile(folder, path)) {
-    hash.update(chunk);
-    bytes += chunk.length;
-  }
-  return { path, bytes, digest: `sha256:${hash.digest('hex')}` };
+  const full = join(folder, path);
+  const found = await digestFile(full);
+  if (found === undefined) throw damagedRun(full, 'is missing');
+  return { path, bytes: found.bytes, digest: `sha256:${found.sha256}` };
 }
 
 async function pathsBelow(folder: string, below: string, depth: number): Promise<string[]> {

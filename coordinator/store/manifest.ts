@@ -1,11 +1,12 @@
-import { randomUUID } from 'node:crypto';
-import { open, readFile, rename, stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { LockstepError } from '../../schemas/errors.ts';
 import { STORE_SCHEMA_VERSION } from './column.ts';
-import { NOTHING, digestFile } from './file-digest.ts';
-import type { FileDigest } from './file-digest.ts';
+import { replaceFile } from '../recording/append-file.ts';
+import { NOTHING, digestFile } from '../recording/file-digest.ts';
+import type { FileDigest } from '../recording/file-digest.ts';
+import { syncFolder } from '../recording/sync-folder.ts';
 
 /** The file that says which Parquet files belong to which results. It is written last. */
 export const MANIFEST_FILE = 'parquet.json';
@@ -40,26 +41,8 @@ export type Manifest = z.output<typeof Manifest>;
 
 /** Writes the manifest of a folder; it appears as a whole or not at all. */
 export async function writeManifest(folder: string, manifest: Manifest): Promise<void> {
-  const temporary = join(folder, `.${randomUUID()}.tmp`);
-  const file = await open(temporary, 'w', 0o644);
-  try {
-    await file.writeFile(`${JSON.stringify(manifest, null, 2)}\n`);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await rename(temporary, join(folder, MANIFEST_FILE));
+  await replaceFile(join(folder, MANIFEST_FILE), `${JSON.stringify(manifest, null, 2)}\n`);
   await syncFolder(folder);
-}
-
-/** Makes renames in a folder last. */
-export async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }
 
 /**

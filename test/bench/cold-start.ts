@@ -14,7 +14,7 @@ import type { FunctionRoot } from '../../agent/sandboxes/function-root.ts';
 import { planSlot } from '../../agent/sandboxes/network.ts';
 import { ociConfig } from '../../agent/sandboxes/oci-bundle.ts';
 import { ArtefactCache } from '../../bus/artefact-cache.ts';
-import { medianInterval } from '../../coordinator/analysis/median-interval.ts';
+import { quantileInterval } from '../../coordinator/analysis/statistics/quantile-interval.ts';
 import { spanNs } from '../../coordinator/analysis/metrics.ts';
 import { median } from '../../coordinator/analysis/quantile.ts';
 import { BareClient } from './bare-client.ts';
@@ -245,7 +245,7 @@ function rowOf(sandbox: string, pairs: readonly Pair[]): BenchmarkValue[] {
   const bare = median(pairs.map(({ bareMs }) => bareMs));
   if (ours === undefined || bare === undefined) return [sandbox, pairs.length];
   const paired = pairs.map(({ oursMs, bareMs }) => oursMs - bareMs);
-  const interval = medianInterval(paired);
+  const interval = quantileInterval(paired, 0.5);
   const difference = ours - bare;
   const verdict = Math.abs(difference) <= WITHIN_MS ? 'yes' : 'no';
   return [

@@ -1,4 +1,3 @@
-import { medianInterval } from '../../coordinator/analysis/median-interval.ts';
 import type { Interval } from '../../coordinator/analysis/run-summary.ts';
 import { bcaMedianInterval } from '../../coordinator/analysis/statistics/bootstrap.ts';
 import { FastRandom } from '../../coordinator/analysis/statistics/fast-random.ts';
@@ -102,7 +101,7 @@ const seedOf = (random: FastRandom): number => random.nextBits();
 
 const SAMPLERS = {
   'median, order statistics': (random, cell, data) => ({
-    interval: medianInterval(values(random, cell, data)),
+    interval: quantileInterval(values(random, cell, data), 0.5),
     truth: data.median,
   }),
   'p95, order statistics': (random, cell, data) => ({

@@ -3,6 +3,7 @@ import { FastRandom } from './fast-random.ts';
 import { drawMedians } from './median-draws.ts';
 import { normalCdf, normalQuantile } from './normal.ts';
 import { sortedQuantile } from './sorted-quantile.ts';
+import { COVERAGE } from './coverage.ts';
 
 /** How a bootstrap is done. */
 export interface BootstrapOptions {
@@ -20,7 +21,6 @@ export type Statistic = (sample: Float64Array) => number;
 export const BOOTSTRAP_VALUES_MIN = 5;
 
 const RESAMPLES = 2000;
-const COVERAGE = 0.95;
 
 /**
  * The bias-corrected and accelerated bootstrap interval (B. Efron, "Better bootstrap confidence

@@ -2,6 +2,7 @@ import type { Interval } from '../run-summary.ts';
 import { FastRandom } from './fast-random.ts';
 import { quickMedian } from './quick-median.ts';
 import { sortedQuantile } from './sorted-quantile.ts';
+import { COVERAGE } from './coverage.ts';
 
 /** Values in groups that are independent of each other, such as the devices of a fleet. */
 export type Groups = readonly (readonly number[])[];
@@ -20,7 +21,6 @@ export interface HierarchicalOptions {
 }
 
 const RESAMPLES = 2000;
-const COVERAGE = 0.95;
 
 /** Values in all that are drawn for a resample; groups are thinned to that. */
 const DRAWN_MAX = 6000;

@@ -3,6 +3,7 @@ import { filledUnits, isLeaf } from './groups.ts';
 import type { Nested } from './groups.ts';
 import { quickMedian } from './quick-median.ts';
 import { studentQuantile } from './student.ts';
+import { COVERAGE } from './coverage.ts';
 
 /** A figure of independent units, such as hosts, with its interval. */
 export interface Location {
@@ -13,8 +14,6 @@ export interface Location {
   /** Units at the top that have values. */
   readonly units: number;
 }
-
-const COVERAGE = 0.95;
 
 /**
  * Where a typical unit lies: each unit at the top gives one number, its median, or the mean of what

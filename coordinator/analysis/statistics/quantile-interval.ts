@@ -1,5 +1,6 @@
 import type { Interval } from '../run-summary.ts';
 import { logGamma } from './special-functions.ts';
+import { COVERAGE } from './coverage.ts';
 
 /**
  * The distribution-free interval of a quantile between two order statistics (David & Nagaraja,
@@ -13,7 +14,7 @@ import { logGamma } from './special-functions.ts';
 export function quantileInterval(
   values: ArrayLike<number>,
   probability: number,
-  coverage = 0.95,
+  coverage = COVERAGE,
 ): Interval | undefined {
   // Typed arrays sort by value without a comparator, ten times as fast.
   const sorted = Float64Array.from(values).sort();

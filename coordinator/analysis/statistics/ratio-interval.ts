@@ -7,6 +7,7 @@ import type { Groups } from './groups.ts';
 import { centreOf, leastMedian, momentsOf } from './location-interval.ts';
 import { drawMedians } from './median-draws.ts';
 import { studentQuantile } from './student.ts';
+import { COVERAGE } from './coverage.ts';
 
 /**
  * What an interval of a ratio rests on.
@@ -29,7 +30,6 @@ export interface MedianRatio {
 }
 
 const RESAMPLES = 4000;
-const COVERAGE = 0.95;
 
 /**
  * The median of the second sample divided by that of the first. With one group on each side both

@@ -1,11 +1,9 @@
 import type { Experiment } from '../../../schemas/experiment.ts';
 import { normalCdf, normalQuantile } from './normal.ts';
+import { COVERAGE } from './coverage.ts';
 
 /** Chance of a wrong claim over all looks together. */
 const OVERALL_ERROR = 0.05;
-
-/** Coverage of the intervals of a run that is looked at once, at its end. */
-const COVERAGE = 0.95;
 
 /** Looks that a file gets if it names none, at most; and the fewest repetitions of the first. */
 const DEFAULT_LOOKS_MAX = 4;

@@ -8,14 +8,13 @@ import { medianRatio } from '../../../coordinator/analysis/statistics/ratio-inte
 import type { RunSummary } from '../../../coordinator/analysis/run-summary.ts';
 import { importedRun } from '../../../coordinator/import/imported-run.ts';
 import { readStudyCsv } from '../../../coordinator/import/study-csv.ts';
-import { CHECKOUT } from '../../support/nats-server.ts';
 
-const FOLDERS = [process.env['LOCKSTEP_STUDY_DATA'] ?? '', join(CHECKOUT, '../shared/study-data')];
+const FOLDER = process.env['LOCKSTEP_STUDY_DATA'];
 
 /** The figures of a file of the study; undefined if it is not here, which skips the test. */
 async function summaryOf(t: ExecutionContext, fileName: string): Promise<RunSummary | undefined> {
-  const folder = FOLDERS.find((path) => path !== '' && existsSync(join(path, fileName)));
-  if (folder === undefined) {
+  const folder = FOLDER ?? '';
+  if (folder === '' || !existsSync(join(folder, fileName))) {
     t.log(`skipped: no ${fileName}; LOCKSTEP_STUDY_DATA names the folder of the study's files`);
     t.pass();
     return undefined;

@@ -1,24 +1,13 @@
-import { spawn } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
-import { CHECKOUT } from '../../../support/nats-server.ts';
+import { runCommandLine } from '../../../support/command-line.ts';
 import { coldStartCsv } from '../../../support/study-csv.ts';
 
-const MAIN = join(CHECKOUT, 'coordinator/cli/main.ts');
-
-async function lockstep(data: string, ...words: string[]) {
-  const child = spawn(process.execPath, [MAIN, '--data', data, ...words], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { PATH: process.env['PATH'] },
-    timeout: 60_000,
-  });
-  const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
-  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)]);
-  return { code: await ended, stdout, stderr };
+function lockstep(data: string, ...words: string[]) {
+  return runCommandLine('--data', data, ...words);
 }
 
 async function folder(t: ExecutionContext): Promise<string> {

@@ -1,15 +1,12 @@
-import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { text } from 'node:stream/consumers';
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
 import { RunFolder } from '../../../../coordinator/recording/run-folder.ts';
-import { CHECKOUT } from '../../../support/nats-server.ts';
+import { runCommandLine } from '../../../support/command-line.ts';
 import { makeRun } from '../../../support/run-fixture.ts';
 
-const MAIN = join(CHECKOUT, 'coordinator/cli/main.ts');
 const RUN_ID = 'fixture-20260101-000000-aaaa';
 
 async function dataFolder(t: ExecutionContext): Promise<string> {
@@ -24,14 +21,8 @@ async function dataFolder(t: ExecutionContext): Promise<string> {
 }
 
 async function lockstep(...words: string[]) {
-  const child = spawn(process.execPath, [MAIN, ...words], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { PATH: process.env['PATH'] },
-    timeout: 60_000,
-  });
-  const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
-  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)]);
-  return { code: await ended, stdout: stdout.trim(), stderr };
+  const ended = await runCommandLine(...words);
+  return { ...ended, stdout: ended.stdout.trim() };
 }
 
 test('report --markdown writes a text, and a file for every figure that it shows', async (t) => {

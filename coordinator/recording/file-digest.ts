@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { openRegular } from '../recording/regular-file.ts';
+import { readChunks } from './line-reader.ts';
+import { openRegular, readingError } from './regular-file.ts';
 
 /** Bytes of a file, and their SHA-256 in hex. */
 export interface FileDigest {
@@ -9,8 +10,6 @@ export interface FileDigest {
 
 /** Bytes and digest of nothing. */
 export const NOTHING: FileDigest = { bytes: 0, sha256: createHash('sha256').digest('hex') };
-
-const READ_BYTES = 1 << 20;
 
 /**
  * The digest of a file. Undefined if there is none.
@@ -22,14 +21,14 @@ export async function digestFile(path: string): Promise<FileDigest | undefined> 
   if (file === undefined) return undefined;
   try {
     const hash = createHash('sha256');
-    const buffer = Buffer.allocUnsafe(READ_BYTES);
     let bytes = 0;
-    for (;;) {
-      const { bytesRead } = await file.read(buffer, 0, READ_BYTES, null);
-      if (bytesRead === 0) return { bytes, sha256: hash.digest('hex') };
-      hash.update(buffer.subarray(0, bytesRead));
-      bytes += bytesRead;
+    for await (const chunk of readChunks(file)) {
+      hash.update(chunk);
+      bytes += chunk.length;
     }
+    return { bytes, sha256: hash.digest('hex') };
+  } catch (error) {
+    throw readingError(error, path);
   } finally {
     await file.close();
   }

@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict';
 import test from 'ava';
 import fc from 'fast-check';
-import { medianInterval } from '../../../coordinator/analysis/median-interval.ts';
+import { quantileInterval } from '../../../../coordinator/analysis/statistics/quantile-interval.ts';
+
+// The interval of the median, against the exact binomial and the tables of the sign test.
+
+const medianInterval = (values: readonly number[]) => quantileInterval(values, 0.5);
 
 /** 1 to n: a value is its own rank. */
 function ranks(n: number): number[] {
@@ -30,7 +34,7 @@ const TABLED: readonly (readonly [number, number, number, number])[] = [
 ];
 
 for (const [n, lower, upper, coverage] of TABLED) {
-  test(`medianInterval of ${n} values has the tabled ranks and coverage`, (t) => {
+  test(`quantileInterval of the median of ${n} values has the tabled ranks and coverage`, (t) => {
     const interval = medianInterval(ranks(n));
     t.is(interval?.lower, lower);
     t.is(interval?.upper, upper);
@@ -38,11 +42,11 @@ for (const [n, lower, upper, coverage] of TABLED) {
   });
 }
 
-test('medianInterval is absent for fewer than 6 values', (t) => {
+test('quantileInterval of the median is absent for fewer than 6 values', (t) => {
   for (let n = 0; n < 6; n += 1) t.is(medianInterval(ranks(n)), undefined);
 });
 
-test('medianInterval has the exact coverage of the binomial, and the next pair would not do', (t) => {
+test('quantileInterval of the median has the exact coverage of the binomial, and the next pair would not do', (t) => {
   for (let n = 6; n <= 80; n += 1) {
     const interval = medianInterval(ranks(n));
     assert(interval !== undefined);
@@ -55,14 +59,14 @@ test('medianInterval has the exact coverage of the binomial, and the next pair w
   t.pass();
 });
 
-test('medianInterval holds for more values than 2^-n can be told for', (t) => {
+test('quantileInterval of the median holds for more values than 2^-n can be told for', (t) => {
   const interval = medianInterval(ranks(5000));
   // The normal approximation n/2 +- 1.96 sqrt(n)/2 gives 2430.7 and 2570.3.
   t.true(Math.abs((interval?.lower ?? 0) - 2431) <= 1);
   t.true((interval?.coverage ?? 0) >= 0.95 && (interval?.coverage ?? 1) < 0.952);
 });
 
-test('medianInterval does not depend on the order of the values', (t) => {
+test('quantileInterval of the median does not depend on the order of the values', (t) => {
   fc.assert(
     fc.property(fc.array(fc.integer(), { minLength: 6, maxLength: 40 }), (values) => {
       assert.deepEqual(medianInterval(values), medianInterval(values.toReversed()));
