@@ -1,7 +1,7 @@
 // The layers of ARCHITECTURE.md as rules. test/tidy.test.ts proves that each of them can fail.
 
 const NATS = 'node_modules/(nats|@nats-io)/';
-const LAYERS = ['agent', 'bus', 'coordinator', 'provisioning', 'schemas', 'test'];
+const LAYERS = ['agent', 'bus', 'coordinator', 'provisioning', 'schemas', 'telemetry', 'test'];
 
 const notTo = (layer, others) => ({
   name: `${layer}-stands-alone`,
@@ -35,9 +35,10 @@ export default {
       'bus',
       LAYERS.filter((layer) => !['bus', 'schemas'].includes(layer)),
     ),
+    notTo('telemetry', ['agent', 'coordinator', 'provisioning', 'test']),
     notTo('agent', ['coordinator', 'provisioning', 'test']),
     notTo('coordinator', ['agent', 'test']),
-    notTo('provisioning', ['agent', 'coordinator', 'test']),
+    notTo('provisioning', ['agent', 'coordinator', 'telemetry', 'test']),
     {
       name: 'only-the-cli-composes',
       severity: 'error',
@@ -50,7 +51,9 @@ export default {
       severity: 'error',
       comment: 'What measures or computes must run without the bus and without telemetry.',
       from: {
-        path: '^(agent/(sandboxes|collectors|procedures|runner)|coordinator/(analysis|report))/',
+        path:
+          '^(agent/(sandboxes|collectors|procedures|runner|sampler)|' +
+          'coordinator/(analysis|report)|telemetry/otlp)/',
       },
       to: { path: `^bus/|${NATS}|node_modules/@opentelemetry/` },
     },

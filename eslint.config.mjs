@@ -2,7 +2,7 @@ import eslint from '@eslint/js';
 import jsdoc from 'eslint-plugin-jsdoc';
 import tseslint from 'typescript-eslint';
 
-const PRODUCT = ['schemas', 'bus', 'agent', 'coordinator', 'provisioning'];
+const PRODUCT = ['schemas', 'bus', 'telemetry', 'agent', 'coordinator', 'provisioning'];
 
 // Programs: they may end the process, as nobody calls them.
 const PROGRAMS = [

@@ -18,6 +18,10 @@ import {
   LEDGER_WILDCARD,
   RESULTS_STREAM,
   RESULT_WILDCARD,
+  SAMPLES_STREAM,
+  SAMPLES_WILDCARD,
+  TELEMETRY_STREAM,
+  TELEMETRY_WILDCARD,
 } from '../schemas/subjects.ts';
 import type { Bus } from './bus.ts';
 import { busError } from './bus-error.ts';
@@ -60,6 +64,34 @@ export const LEDGER: StreamDefinition = {
   discard: DiscardPolicy.New,
   max_bytes: 1024 * MIB,
   max_age: nanos(90 * DAY_MS),
+};
+
+/**
+ * Samples of all devices, until the recorder has them on disk. When it is full it refuses more:
+ * devices keep theirs in the outbox.
+ */
+export const SAMPLES: StreamDefinition = {
+  ...keptOnDisk,
+  name: SAMPLES_STREAM,
+  subjects: [SAMPLES_WILDCARD],
+  retention: RetentionPolicy.Workqueue,
+  discard: DiscardPolicy.New,
+  max_bytes: 4096 * MIB,
+  max_age: nanos(30 * DAY_MS),
+};
+
+/**
+ * OTLP on its way to the endpoints of the relay. Kept until every endpoint has it, and not at all
+ * while there is none; when it is full the oldest goes, and the relay counts what it missed.
+ */
+export const TELEMETRY: StreamDefinition = {
+  ...keptOnDisk,
+  name: TELEMETRY_STREAM,
+  subjects: [TELEMETRY_WILDCARD],
+  retention: RetentionPolicy.Interest,
+  discard: DiscardPolicy.Old,
+  max_bytes: 2048 * MIB,
+  max_age: nanos(7 * DAY_MS),
 };
 
 /**

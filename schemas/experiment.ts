@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { SandboxLimits, SandboxName } from './sandbox.ts';
+import { SourceName, TelemetryPlan } from './telemetry.ts';
 import { Identifier } from './units.ts';
 
 /** Checks with `when` run beside other mistakes, so that a reader sees all of them at once. */
@@ -68,6 +69,17 @@ const Budget = z
     }),
   })
   .meta({ description: 'Limits beyond which a result is marked invalid.' });
+
+/** As {@link TelemetryPlan}, with defaults. */
+const Telemetry = z
+  .strictObject({
+    rateHz: TelemetryPlan.shape.rateHz.default(10),
+    sources: distinct(SourceName, 64).optional().meta({
+      description: 'The sources to sample. Absent: all that a device has.',
+    }),
+    live: TelemetryPlan.shape.live.default(false),
+  })
+  .meta({ description: 'What is sampled of sandboxes and devices while trials run.' });
 
 const DeviceSelection = z
   .strictObject({
@@ -199,6 +211,7 @@ export const Experiment = z
           'on every device and say so in the report.',
       }),
     budget: Budget.prefault({}),
+    telemetry: Telemetry.prefault({}),
   })
   .refine(
     (value) =>

@@ -5,6 +5,7 @@ import { Failure } from './failure.ts';
 import { protocolField } from './protocol.ts';
 import { Cell } from './result.ts';
 import { SandboxLimits } from './sandbox.ts';
+import { TelemetryPlan } from './telemetry.ts';
 import { Digest, Identifier, Nanoseconds } from './units.ts';
 
 const trialFields = {
@@ -30,6 +31,16 @@ export const PrepareRequest = z.object({
     description: 'The kernel for microVM guests. Absent if no cell needs it.',
   }),
   limits: SandboxLimits,
+  telemetry: TelemetryPlan.optional().meta({
+    description: 'What to sample. Absent: nothing, as a coordinator of an older release asks.',
+  }),
+  exportsTelemetry: z.boolean().optional().meta({
+    description:
+      'True if somebody takes what is exported, so that encoding it is of use. Absent: nobody.',
+  }),
+  experiment: z.string().max(64).optional().meta({
+    description: 'Name of the experiment, for what is exported.',
+  }),
 });
 export type PrepareRequest = z.output<typeof PrepareRequest>;
 
@@ -70,6 +81,11 @@ export const GoRequest = z.object({
   startAtFleetNs: Nanoseconds.meta({ description: 'The instant, in fleet time, ns.' }),
   fleetTime: FleetTimeName.optional().meta({
     description: "The clock that the instant is on. Absent: that of the device's estimate.",
+  }),
+  utcMinusFleetNs: Nanoseconds.optional().meta({
+    description:
+      'UTC minus fleet time, as the coordinator has it, ns: instants that are exported are on ' +
+      'one line by it. Absent: the device uses its own UTC.',
   }),
 });
 export type GoRequest = z.output<typeof GoRequest>;

@@ -3,6 +3,7 @@ import { ClockEstimate } from './clock.ts';
 import { Failure } from './failure.ts';
 import { protocolField } from './protocol.ts';
 import { RecordedSandboxName } from './sandbox.ts';
+import { TrialTelemetryRecord } from './telemetry.ts';
 import { Digest, Identifier, Nanoseconds } from './units.ts';
 
 /** The named instants of one sandbox's life, in order; see ARCHITECTURE.md. */
@@ -175,6 +176,9 @@ export const TrialResult = z
           'By how much all sandboxes of the trial together lowered the memory that the host had ' +
           'available, bytes. Absent if it was not measured.',
       }),
+    telemetry: TrialTelemetryRecord.optional().meta({
+      description: 'How it was sampled. Absent if it was not to be, or never started.',
+    }),
     functionDigest: Digest.optional().meta({ description: 'Absent if it never armed.' }),
     sandboxDetails: z.record(z.string().max(64), z.string().max(256)).meta({
       description: 'What the sandbox ran on, as in its availability.',

@@ -46,11 +46,39 @@ export const ledgerSubject = (runId: string): string => `${PREFIX}.ledger.${runI
 /** Every run's ledger. */
 export const LEDGER_WILDCARD = `${PREFIX}.ledger.*`;
 
+/** lockstep.samples.<id>: blocks of a device's samples; stored in {@link SAMPLES_STREAM}. */
+export const samplesSubject = (deviceId: string): string => `${PREFIX}.samples.${deviceId}`;
+
+/** Every device's samples. */
+export const SAMPLES_WILDCARD = `${PREFIX}.samples.*`;
+
+/**
+ * lockstep.telemetry.<signal>.<id>: OTLP of a device or of the coordinator, by the user's name;
+ * stored in {@link TELEMETRY_STREAM}.
+ */
+export const telemetrySubject = (signal: string, user: string): string =>
+  `${PREFIX}.telemetry.${signal}.${user}`;
+
+/** All OTLP. */
+export const TELEMETRY_WILDCARD = `${PREFIX}.telemetry.*.*`;
+
 /** JetStream stream that keeps results until the recorder has them on disk, and after. */
 export const RESULTS_STREAM = 'LOCKSTEP_RESULTS';
 
 /** JetStream stream of the run ledger. */
 export const LEDGER_STREAM = 'LOCKSTEP_LEDGER';
+
+/** JetStream stream of the devices' samples, until the recorder has them on disk. */
+export const SAMPLES_STREAM = 'LOCKSTEP_SAMPLES';
+
+/** JetStream stream of OTLP on its way to the endpoints of the relay. */
+export const TELEMETRY_STREAM = 'LOCKSTEP_TELEMETRY';
+
+/** Durable consumer of the recorder on {@link SAMPLES_STREAM}. */
+export const SAMPLES_CONSUMER = 'recorder';
+
+/** Durable consumer of the relay on {@link TELEMETRY_STREAM}, for one endpoint. */
+export const relayConsumer = (endpoint: string): string => `relay-${endpoint}`;
 
 /** Durable consumer of the recorder on {@link RESULTS_STREAM}. */
 export const RECORDER_CONSUMER = 'recorder';

@@ -8,6 +8,8 @@ import {
   presenceSubject,
   progressSubject,
   resultSubject,
+  samplesSubject,
+  telemetrySubject,
   timeSubject,
   TIME_WILDCARD,
 } from '../../schemas/subjects.ts';
@@ -38,6 +40,8 @@ export const ROLE_PERMISSIONS: Readonly<Record<Role, RolePermissions>> = {
     publish: [
       presenceSubject(USER),
       resultSubject(USER),
+      samplesSubject(USER),
+      telemetrySubject('*', USER),
       timeSubject(USER),
       barrierSubject(USER),
       ...readBucket(`KV_${ARTEFACTS_BUCKET}`),
