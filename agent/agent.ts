@@ -16,6 +16,7 @@ import type {
 import { PROTOCOL_VERSION } from '../schemas/protocol.ts';
 import { commandSubject } from '../schemas/subjects.ts';
 import { surveyClock } from './clock/survey.ts';
+import type { TraceHeaders } from './device-telemetry.ts';
 import type { PresenceTeller } from './presence.ts';
 import { RunSession } from './run-session.ts';
 import type { SessionPorts } from './run-session.ts';
@@ -51,7 +52,9 @@ export class Agent {
     const subject = (verb: string) => commandSubject(this.#ports.deviceId, verb);
     this.#listening.push(
       await bus.respond(subject('prepare'), COMMANDS.prepare, (request) => this.prepare(request)),
-      await bus.respond(subject('arm'), COMMANDS.arm, (request) => this.arm(request)),
+      await bus.respond(subject('arm'), COMMANDS.arm, (request, _subject, headers) =>
+        this.arm(request, headers),
+      ),
       await bus.respond(subject('go'), COMMANDS.go, (request) => this.go(request)),
       await bus.respond(subject('stand-down'), COMMANDS['stand-down'], (request) =>
         this.standDown(request),
@@ -91,7 +94,7 @@ export class Agent {
   }
 
   /** See {@link RunSession.arm}. A runner that was lost is started anew first. */
-  async arm(request: ArmRequest): Promise<ArmReply> {
+  async arm(request: ArmRequest, headers: TraceHeaders = {}): Promise<ArmReply> {
     await this.#inTurn(async () => {
       const prepared = this.#prepared;
       if (prepared?.runId !== request.runId || this.#session?.isAlive !== false) return;
@@ -99,7 +102,7 @@ export class Agent {
       await this.#endSession();
       this.#session = await RunSession.open(prepared, this.#ports);
     });
-    return this.#sessionOf(request.runId).arm(request);
+    return this.#sessionOf(request.runId).arm(request, headers);
   }
 
   /** See {@link RunSession.go}. */

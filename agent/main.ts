@@ -5,6 +5,7 @@ import { beginLifetime } from '../bus/lifetime.ts';
 import { LockstepError, errorMessageOf } from '../schemas/errors.ts';
 import { SandboxName } from '../schemas/sandbox.ts';
 import { Identifier } from '../schemas/units.ts';
+import { LogOutlet } from '../telemetry/log-outlet.ts';
 import { systemClock } from './clock/clock.ts';
 import { startAgent } from './start-agent.ts';
 import type { AgentSettings } from './start-agent.ts';
@@ -74,7 +75,9 @@ function readSandboxName(text: string): SandboxName {
 }
 
 async function main(): Promise<number> {
-  const logger = pino({ name: 'agent', level: process.env['LOCKSTEP_LOG_LEVEL'] ?? 'info' });
+  const logOutlet = new LogOutlet();
+  const level = process.env['LOCKSTEP_LOG_LEVEL'] ?? 'info';
+  const logger = pino({ name: 'agent', level }, logOutlet);
   let settings: Settings;
   try {
     settings = readSettings(process.argv.slice(2));
@@ -88,6 +91,7 @@ async function main(): Promise<number> {
     const running = await startAgent(settings, {
       clock: systemClock,
       logger,
+      logOutlet,
       signal: lifetime.signal,
     });
     logger.info({ reason: await lifetime.over }, 'agent stops');

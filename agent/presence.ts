@@ -23,6 +23,7 @@ export class PresenceTeller {
   readonly #identity: Identity;
   readonly #logger: Logger;
   readonly #startedAtUtcMs = Date.now();
+  #facts: DeviceFacts;
   #state: Presence['state'] = 'probing';
   #runId: string | undefined;
   #sandboxes: readonly SandboxAvailability[] = [];
@@ -31,7 +32,13 @@ export class PresenceTeller {
   constructor(bus: Bus, identity: Identity, logger: Logger) {
     this.#bus = bus;
     this.#identity = identity;
+    this.#facts = identity.facts;
     this.#logger = logger;
+  }
+
+  /** What the device does now. */
+  get state(): Presence['state'] {
+    return this.#state;
   }
 
   /** Begins, and tells again whenever the connection came back. */
@@ -57,6 +64,12 @@ export class PresenceTeller {
     this.#sandboxes = sandboxes;
   }
 
+  /** Changes what the device measured about itself, and tells. */
+  setFacts(facts: DeviceFacts): void {
+    this.#facts = facts;
+    this.#tell();
+  }
+
   /** Tells a last time that the device leaves. */
   stop(): void {
     clearInterval(this.#timer);
@@ -68,6 +81,7 @@ export class PresenceTeller {
     try {
       this.#bus.publish(presenceSubject(deviceId), Presence, {
         ...this.#identity,
+        facts: this.#facts,
         startedAtUtcMs: this.#startedAtUtcMs,
         state: this.#state,
         ...(this.#runId === undefined ? {} : { runId: this.#runId }),

@@ -15,7 +15,10 @@ import type { TrialResult } from '../schemas/result.ts';
 import { NS_PER_MS, NS_PER_SECOND, nanosecondsToMs } from '../schemas/units.ts';
 import type { Equipment } from './artefacts.ts';
 import type { Clock } from './clock/clock.ts';
+import type { DeviceTelemetry, TraceHeaders } from './device-telemetry.ts';
 import type { Synchroniser } from './clock/synchroniser.ts';
+import { exportedUtcMinusMonoNs, sampleOrder } from './sample-order.ts';
+import { RunSampling } from './run-sampling.ts';
 import type { BarrierArrival, RunnerPort } from './runner/port.ts';
 import type { RunnerResult } from './runner/protocol.ts';
 import { TrialClock } from './trial-clock.ts';
@@ -50,6 +53,7 @@ export interface SessionPorts {
   readonly schedulingReason: string | undefined;
   /** Tells the coordinator of an arrival at a barrier; resolves with the instant of going on. */
   readonly askBarrier: (request: Omit<BarrierRequest, 'protocol'>) => Promise<BarrierReply>;
+  readonly telemetry: DeviceTelemetry;
   readonly logger: Logger;
   /** Takes a result; resolves when it is safe from a crash of this process. */
   readonly keep: (result: TrialResult) => Promise<void>;
@@ -59,6 +63,9 @@ interface ArmedTrial {
   readonly request: ArmRequest;
   readonly clock: TrialClock;
   readonly sandboxDetails: Record<string, string>;
+  readonly headers: TraceHeaders;
+  /** CLOCK_MONOTONIC, ns. */
+  readonly armedAtMonoNs: bigint;
   /** Set once go was accepted; resolves when the result is kept. */
   going?: Promise<void>;
   /** Set when the coordinator gave the trial up: then there is no result to report. */
@@ -68,7 +75,12 @@ interface ArmedTrial {
 interface Target {
   readonly targetFleetNs: bigint;
   readonly targetMonoNs: bigint;
+  /** Absent: the coordinator did not say. */
+  readonly utcMinusFleetNs: bigint | undefined;
 }
+
+/** What a session samples if the coordinator is of a release that does not say. */
+const NO_SAMPLES = { rateHz: 0, live: false };
 
 /** One run as one device serves it: a runner of its own, and one trial at a time. */
 export class RunSession {
@@ -77,6 +89,7 @@ export class RunSession {
   readonly #ports: SessionPorts;
   readonly #runner: RunnerPort;
   readonly #schedulingClass: string;
+  readonly #sampling: RunSampling;
   #trial: ArmedTrial | undefined;
 
   private constructor(
@@ -89,6 +102,7 @@ export class RunSession {
     this.#ports = ports;
     this.#runner = started.runner;
     this.#schedulingClass = started.schedulingClass;
+    this.#sampling = new RunSampling(request.telemetry ?? NO_SAMPLES, ports.telemetry);
     this.#runner.onBarrier = (arrival) => {
       void this.#passBarrier(arrival);
     };
@@ -117,7 +131,9 @@ export class RunSession {
         },
         SET_UP_TIMEOUT_MS,
       );
-      return new RunSession(request, ports, { runner, schedulingClass });
+      const session = new RunSession(request, ports, { runner, schedulingClass });
+      await session.#sampling.warmUp();
+      return session;
     } catch (error) {
       await runner.close();
       throw error;
@@ -135,7 +151,7 @@ export class RunSession {
    * @throws LockstepError AGENT_BUSY, what the runner throws, or CLOCK_UNSYNCHRONISED if the bound
    * is over the budget of the experiment.
    */
-  async arm(request: ArmRequest): Promise<ArmReply> {
+  async arm(request: ArmRequest, headers: TraceHeaders = {}): Promise<ArmReply> {
     if (this.#trial !== undefined) {
       throw new LockstepError(
         'AGENT_BUSY',
@@ -143,17 +159,23 @@ export class RunSession {
       );
     }
     const { trialId, cell, procedure, readyTimeoutMs } = request;
-    const { sandboxDetails } = await this.#runner.call(
+    const armedAtMonoNs = this.#ports.clock.monotonicNs();
+    const { sandboxDetails, targets } = await this.#runner.call(
       'arm',
-      { trialId, cell, procedure, readyTimeoutMs },
+      { trialId, cell, procedure, readyTimeoutMs, isSampled: this.#sampling.isWanted },
       ARM_TIMEOUT_MS,
     );
+    // What is sent from now on would disturb the probes, and later the trial.
+    this.#ports.telemetry.beginTrial(headers, this.#request.telemetry?.live === true);
     try {
+      await this.#sampling.open(sampleOrder(this.#request, request, this.#ports, targets));
       const clock = await TrialClock.open(this.#ports, request);
-      this.#trial = { request, clock, sandboxDetails, isStoodDown: false };
+      const parts = { request, clock, sandboxDetails, headers, armedAtMonoNs };
+      this.#trial = { ...parts, isStoodDown: false };
       return { protocol: PROTOCOL_VERSION, clock: clock.estimate };
     } catch (error) {
       await this.#standDownRunner(trialId, toFailure(error));
+      await this.#endTelemetry();
       throw error;
     }
   }
@@ -174,7 +196,11 @@ export class RunSession {
       const targetMonoNs = trial.clock.toMonotonic(request.startAtFleetNs);
       const marginNs = targetMonoNs - this.#ports.clock.monotonicNs();
       if (marginNs < 0n || marginNs > LEAD_MAX_NS) throw badMargin(request.trialId, marginNs);
-      trial.going = this.#measure(trial, { targetFleetNs: request.startAtFleetNs, targetMonoNs });
+      const { startAtFleetNs: targetFleetNs, utcMinusFleetNs } = request;
+      this.#sampling.begin(() =>
+        exportedUtcMinusMonoNs(this.#ports.clock, trial.clock.estimate, utcMinusFleetNs),
+      );
+      trial.going = this.#measure(trial, { targetFleetNs, targetMonoNs, utcMinusFleetNs });
       return marginNs;
     } catch (error) {
       await this.standDown(request.trialId, toFailure(error));
@@ -189,6 +215,7 @@ export class RunSession {
     trial.isStoodDown = true;
     await this.#standDownRunner(trialId, reason);
     await trial.going;
+    await this.#endTelemetry();
     this.#trial = undefined;
   }
 
@@ -202,6 +229,13 @@ export class RunSession {
       });
     }
     await this.#runner.close();
+    await this.#sampling.close();
+    this.#ports.telemetry.endTrial();
+  }
+
+  async #endTelemetry(): Promise<void> {
+    await this.#sampling.abandon();
+    this.#ports.telemetry.endTrial();
   }
 
   async #standDownRunner(trialId: string, reason: Failure): Promise<void> {
@@ -236,20 +270,42 @@ export class RunSession {
   async #measure(trial: ArmedTrial, target: Target): Promise<void> {
     const { trialId, readyTimeoutMs } = trial.request;
     let result: TrialResult;
+    let finals: RunnerResult<'start'>['finals'] = [];
     try {
       const outcome = await this.#runner.call(
         'start',
         { trialId, targetMonoNs: target.targetMonoNs },
         Number(LEAD_MAX_NS / NS_PER_MS) + 2 * readyTimeoutMs + TEARDOWN_MARGIN_MS,
       );
+      finals = outcome.finals;
       result = await this.#resultOf(trial, outcome, target);
     } catch (error) {
       result = { ...this.#emptyResult(trial), status: 'failed', failure: toFailure(error) };
     }
-    if (!trial.isStoodDown) {
-      await this.#ports.keep(result);
-      this.#trial = undefined;
-    }
+    if (!trial.isStoodDown) await this.#conclude(trial, result, { finals, target });
+  }
+
+  async #conclude(
+    trial: ArmedTrial,
+    measured: TrialResult,
+    rest: { finals: RunnerResult<'start'>['finals']; target: Target },
+  ): Promise<void> {
+    const { telemetry, keep, clock } = this.#ports;
+    const utcMinusMonoNs = exportedUtcMinusMonoNs(
+      clock,
+      measured.clock ?? trial.clock.estimate,
+      rest.target.utcMinusFleetNs,
+    );
+    const sampled = await this.#sampling.end(rest.finals, utcMinusMonoNs);
+    const result = sampled === undefined ? measured : { ...measured, telemetry: sampled };
+    // Before the coordinator can have the result: its span encloses this one.
+    const endedAtMonoNs = clock.monotonicNs();
+    await keep(result);
+    this.#trial = undefined;
+    const { request, headers, armedAtMonoNs } = trial;
+    const times = { armedAtMonoNs, endedAtMonoNs, utcMinusMonoNs };
+    telemetry.traceTrial({ request, headers, ...times, result });
+    telemetry.endTrial();
   }
 
   async #resultOf(
@@ -275,7 +331,8 @@ export class RunSession {
       invalid: marksOf(trial.request, { ...signs, barriers, leftovers, clockMarks }),
       clock,
       start: {
-        ...target,
+        targetFleetNs: target.targetFleetNs,
+        targetMonoNs: target.targetMonoNs,
         actualMonoNs,
         latenessNs,
         schedulingClass: this.#schedulingClass,

@@ -16,6 +16,7 @@ import type { SandboxName } from '../schemas/sandbox.ts';
 import { barrierSubject, resultSubject } from '../schemas/subjects.ts';
 import { Identifier } from '../schemas/units.ts';
 import { VERSION } from '../schemas/version.ts';
+import type { LogOutlet } from '../telemetry/log-outlet.ts';
 import { Agent } from './agent.ts';
 import { Artefacts } from './artefacts.ts';
 import { cgroupNameOf } from './cgroup-name.ts';
@@ -23,7 +24,9 @@ import type { Clock } from './clock/clock.ts';
 import { keepSynchronised } from './clock/idle-synchronisation.ts';
 import { Synchroniser } from './clock/synchroniser.ts';
 import { busTimeProbe } from './clock/time-probe.ts';
-import { readDeviceFacts } from './facts.ts';
+import { readChangingFacts, readDeviceFacts } from './facts/device-facts.ts';
+import { watchFacts } from './facts/facts-watch.ts';
+import { withGuestBoot } from './facts/virtualisation.ts';
 import { PresenceTeller } from './presence.ts';
 import { probeSandboxes } from './prober.ts';
 import { RunnerClient } from './runner/client.ts';
@@ -32,6 +35,8 @@ import { detectIsolation, isolationCommand } from './runner/namespaces.ts';
 import { detectRealTime } from './runner/real-time.ts';
 import type { RealTime } from './runner/real-time.ts';
 import { Cgroups } from './sandboxes/cgroup.ts';
+import { AgentTelemetry } from './telemetry/agent-telemetry.ts';
+import { deviceResource } from './telemetry/device-resource.ts';
 
 /** What people set about an agent. */
 export interface AgentSettings {
@@ -53,6 +58,8 @@ export interface AgentPorts {
   readonly logger: Logger;
   /** Aborts when the agent is to stop before it has started. */
   readonly signal: AbortSignal;
+  /** Where the logger writes to, so that its lines can be exported. Absent: they are not. */
+  readonly logOutlet?: LogOutlet;
   /** Program of the runner, if it is another one than that of the release. */
   readonly runnerEntry?: string;
 }
@@ -90,8 +97,18 @@ export async function startAgent(
   const scratchFolder = join(settings.data, 'scratch');
   const cgroupName = cgroupNameOf(deviceId, settings.data);
   await reap(cgroupName, scratchFolder, logger);
-  const facts = await readDeviceFacts(cgroupName);
+  const facts = await readDeviceFacts(cgroupName, { dataFolder: settings.data });
   const outbox = await openOutbox({ folder: join(settings.data, 'outbox'), logger });
+  const samplesOutbox = await openOutbox({ folder: join(settings.data, 'samples'), logger });
+  const telemetry = await AgentTelemetry.open({
+    deviceId,
+    resource: deviceResource(deviceId, VERSION, facts),
+    folder: join(settings.data, 'telemetry'),
+    samplesOutbox,
+    environment: process.env,
+    logger,
+    ...(ports.logOutlet === undefined ? {} : { logOutlet: ports.logOutlet }),
+  });
   const bus = await connectBus({
     servers: settings.server,
     credentials,
@@ -102,6 +119,7 @@ export async function startAgent(
     logger,
   });
   outbox.start(bus);
+  samplesOutbox.start(bus);
   const identity = { deviceId, agentVersion: VERSION, labels: settings.labels, facts };
   const presence = new PresenceTeller(bus, identity, logger);
   presence.start();
@@ -111,6 +129,11 @@ export async function startAgent(
   );
   const { runner, realTime } = await prepareRunners(scratchFolder, ports);
   const synchroniser = new Synchroniser({ probe: busTimeProbe(bus, clock, deviceId), clock });
+  telemetry.start(bus, {
+    outboxPending: () => outbox.pending + samplesOutbox.pending,
+    clockBoundNs: () => synchroniser.boundNs,
+    state: () => presence.state,
+  });
   const agent = new Agent(
     {
       deviceId,
@@ -124,6 +147,7 @@ export async function startAgent(
       schedulingReason: realTime.reason,
       askBarrier: (request) =>
         bus.request(barrierSubject(deviceId), BARRIER, request, { timeoutMs: BARRIER_TIMEOUT_MS }),
+      telemetry,
       logger,
       keep: (result) => keepResult(outbox, deviceId, result),
     },
@@ -131,15 +155,29 @@ export async function startAgent(
   );
   const equipment = await artefacts.equipFromNames(PROBE_FUNCTIONS);
   const probed = { cgroupName, equipment, sandboxes: settings.sandboxes };
-  presence.setSandboxes(await probeSandboxes(probed, runner, signal));
+  const sandboxes = await probeSandboxes(probed, runner, signal);
+  presence.setSandboxes(sandboxes);
+  const probedFacts = withGuestBoot(facts, sandboxes);
+  presence.setFacts(probedFacts);
   await agent.serve(bus);
   presence.enter('idle');
   const idleClock = keepSynchronised({ synchroniser, clock, isIdle: () => agent.isIdle, logger });
+  const factsWatch = watchFacts({
+    facts: probedFacts,
+    clock,
+    isIdle: () => agent.isIdle,
+    read: () => readChangingFacts({ dataFolder: settings.data }),
+    onChange: (next) => {
+      presence.setFacts(next);
+    },
+    logger,
+  });
   logger.info({ deviceId }, 'agent is ready');
   return {
     stop: async () => {
+      factsWatch.stop();
       idleClock.stop();
-      await stopAgent(agent, outbox, bus, logger);
+      await stopAgent({ agent, telemetry, outboxes: [outbox, samplesOutbox], bus }, logger);
     },
   };
 }
@@ -164,11 +202,21 @@ async function prepareRunners(
 /** Functions that sandboxes are probed with; the first that is published is used. */
 const PROBE_FUNCTIONS = ['hello-go', 'hello-node'];
 
-async function stopAgent(agent: Agent, outbox: Outbox, bus: Bus, logger: Logger): Promise<void> {
-  await agent.stop();
-  if (!(await outbox.flush(5000))) {
-    logger.warn({ pending: outbox.pending }, 'results stay in the outbox until the next start');
+interface Stoppable {
+  readonly agent: Agent;
+  readonly telemetry: AgentTelemetry;
+  readonly outboxes: readonly Outbox[];
+  readonly bus: Bus;
+}
+
+async function stopAgent(parts: Stoppable, logger: Logger): Promise<void> {
+  await parts.agent.stop();
+  await parts.telemetry.stop();
+  for (const outbox of parts.outboxes) {
+    if (!(await outbox.flush(5000))) {
+      logger.warn({ pending: outbox.pending }, 'messages stay in the outbox until the next start');
+    }
+    await outbox.close();
   }
-  await outbox.close();
-  await bus.close();
+  await parts.bus.close();
 }

@@ -3,6 +3,8 @@ import type { Logger } from 'pino';
 import type { z } from 'zod';
 import { errorMessageOf, LockstepError } from '../schemas/errors.ts';
 import { busError, errorHeaders, errorOfReply } from './bus-error.ts';
+import { decodeHeaders, encodeHeaders } from './message-headers.ts';
+import type { MessageHeaders } from './message-headers.ts';
 import {
   checkMessageSize,
   decodeFromBytes,
@@ -90,10 +92,10 @@ export class Bus {
     subject: string,
     exchange: Exchange<Request, Reply>,
     message: MessageOf<Request>,
-    { timeoutMs }: { timeoutMs: number },
+    { timeoutMs, headers }: { timeoutMs: number; headers?: MessageHeaders },
   ): Promise<z.output<Reply>> {
     const bytes = encodeToBytes(exchange.request, message);
-    const reply = await this.#ask(subject, bytes, timeoutMs);
+    const reply = await this.#ask(subject, bytes, timeoutMs, headers);
     return decodeFromBytes(exchange.reply, reply.data, `the responder on ${subject}`);
   }
 
@@ -159,6 +161,7 @@ export class Bus {
     handler: (
       message: z.output<Request>,
       subject: string,
+      headers: MessageHeaders,
     ) => MessageOf<Reply> | Promise<MessageOf<Reply>>,
     { maxInFlight = DEFAULT_IN_FLIGHT }: ListenOptions = {},
   ): Promise<Listening> {
@@ -174,7 +177,9 @@ export class Bus {
           );
         }
         const request = decodeFromBytes(exchange.request, received.data, `${subject} requester`);
-        const reply = encodeToBytes(exchange.reply, await handler(request, received.subject));
+        const headers = decodeHeaders(received.headers);
+        const answered = await handler(request, received.subject, headers);
+        const reply = encodeToBytes(exchange.reply, answered);
         checkMessageSize(reply.byteLength, this.maxMessageBytes);
         received.respond(reply);
       } catch (error) {
@@ -234,11 +239,20 @@ export class Bus {
     }
   }
 
-  async #ask(subject: string, bytes: Uint8Array, timeoutMs: number): Promise<Msg> {
+  async #ask(
+    subject: string,
+    bytes: Uint8Array,
+    timeoutMs: number,
+    headers?: MessageHeaders,
+  ): Promise<Msg> {
     const what = `request on ${subject}`;
     checkMessageSize(bytes.byteLength, this.maxMessageBytes);
     try {
-      const reply = await this.connection.request(subject, bytes, { timeout: timeoutMs });
+      const encoded = encodeHeaders(headers);
+      const reply = await this.connection.request(subject, bytes, {
+        timeout: timeoutMs,
+        ...(encoded === undefined ? {} : { headers: encoded }),
+      });
       const error = errorOfReply(reply, `the responder on ${subject}`);
       if (error !== undefined) throw error;
       return reply;

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { z } from 'zod';
 import { errorMessageOf, LockstepError } from '../schemas/errors.ts';
+import { syncFolder } from './sync-folder.ts';
 
 /** A message on its way to a stream. */
 export interface OutboxMessage {
@@ -166,15 +167,6 @@ async function writeSynced(path: string, content: Buffer): Promise<void> {
     await file.sync();
   } finally {
     await file.close();
-  }
-}
-
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
   }
 }
 

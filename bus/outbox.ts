@@ -74,6 +74,7 @@ export class Outbox {
   #sending: Promise<void> | undefined;
   #storageError: LockstepError | undefined;
   #isClosed = false;
+  #isHeld = false;
 
   constructor(folder: OutboxFolder, entries: Entry[], options: OutboxOptions) {
     this.#folder = folder;
@@ -101,6 +102,17 @@ export class Outbox {
       if (status.type === 'connected') this.#wake('connection');
     });
     this.#sending = this.#sendUntilClosed(bus).finally(stop);
+  }
+
+  /** Begins to send nothing until {@link letGo}; what is on its way still arrives. */
+  hold(): void {
+    this.#isHeld = true;
+  }
+
+  /** Sends again. */
+  letGo(): void {
+    this.#isHeld = false;
+    this.#wake('work');
   }
 
   /**
@@ -195,6 +207,7 @@ export class Outbox {
       const entry = this.#entries[0];
       // Before it is on disk it is only sent when the disk refuses it.
       if (
+        this.#isHeld ||
         entry === undefined ||
         (entry.message !== undefined && this.#storageError === undefined)
       ) {

@@ -10,7 +10,7 @@ import {
   StorageType,
 } from '@nats-io/jetstream';
 import type { JetStreamManager, StreamConfig } from '@nats-io/jetstream';
-import { nanos } from 'nats';
+import { headers, nanos } from 'nats';
 import { isDeepStrictEqual } from 'node:util';
 import { errorMessageOf, LockstepError } from '../schemas/errors.ts';
 import {
@@ -126,6 +126,7 @@ export interface StoredAt {
  * disk (as `sync_interval` says). Does not retry: see the outbox for that.
  *
  * @param options.id the message id: a second message with it is dropped by the stream
+ * @param options.headers are stored with it
  * @param options.lastSubjectSequence if given, fails with CANCELLED when the subject's last message
  * is another one (0: none yet)
  */
@@ -133,14 +134,24 @@ export async function publishDurable(
   bus: Bus,
   subject: string,
   bytes: Uint8Array,
-  options: { id: string; timeoutMs?: number; lastSubjectSequence?: number },
+  options: {
+    id: string;
+    timeoutMs?: number;
+    headers?: Readonly<Record<string, string>>;
+    lastSubjectSequence?: number;
+  },
 ): Promise<StoredAt> {
   checkMessageSize(bytes.byteLength, bus.maxMessageBytes);
   const { id, timeoutMs = API_TIMEOUT_MS, lastSubjectSequence } = options;
+  const messageHeaders = headers();
+  for (const [name, value] of Object.entries(options.headers ?? {})) {
+    messageHeaders.set(name, value);
+  }
   try {
     const ack = await jetstream(bus.connection).publish(subject, bytes, {
       msgID: id,
       timeout: timeoutMs,
+      headers: messageHeaders,
       ...(lastSubjectSequence === undefined
         ? {}
         : { expect: { lastSubjectSequence: lastSubjectSequence } }),
@@ -197,14 +208,21 @@ export async function* readStream(
 /** JetStream's error code of a consumer that exists with other settings (JSConsumerExists). */
 const CONSUMER_EXISTS = 10148;
 
-/** Makes sure that a durable consumer exists: in order, one message at a time, explicit acks. */
+/**
+ * Makes sure that a durable consumer exists: in order, explicit acks, so many messages at a time.
+ */
 export async function ensureConsumer(
   bus: Bus,
-  { stream, consumer, ackWaitMs }: { stream: string; consumer: string; ackWaitMs: number },
+  {
+    stream,
+    consumer,
+    ackWaitMs,
+    maxInFlight = 1,
+  }: { stream: string; consumer: string; ackWaitMs: number; maxInFlight?: number },
 ): Promise<void> {
   const settings = {
     ack_wait: nanos(ackWaitMs),
-    max_ack_pending: 1,
+    max_ack_pending: maxInFlight,
     max_deliver: -1,
   };
   try {
@@ -262,7 +280,8 @@ const API_ERRORS = new Map<
   [10077, ['STORAGE_FULL', FULL_HINT]],
 ]);
 
-async function managerOf(bus: Bus): Promise<JetStreamManager> {
+/** The client's interface to streams and consumers; for the other files of this folder. */
+export async function managerOf(bus: Bus): Promise<JetStreamManager> {
   return jetstreamManager(bus.connection, { checkAPI: false, timeout: API_TIMEOUT_MS });
 }
 

@@ -1,3 +1,5 @@
+import { trace } from '@opentelemetry/api';
+import type { Tracer } from '@opentelemetry/api';
 import type { Logger } from 'pino';
 import type { ArtefactCache } from '../bus/artefact-cache.ts';
 import { openArtefactStore } from '../bus/artefact-store.ts';
@@ -5,7 +7,8 @@ import type { ArtefactStore } from '../bus/artefact-store.ts';
 import type { Bus, Listening } from '../bus/bus.ts';
 import { consumeDurable } from '../bus/durable-consumer.ts';
 import { openBucket } from '../bus/key-value.ts';
-import { ensureStream, LEDGER, publishDurable, RESULTS } from '../bus/streams.ts';
+import { readStreamSize } from '../bus/stream-size.ts';
+import { ensureStream, LEDGER, publishDurable, RESULTS, TELEMETRY } from '../bus/streams.ts';
 import { CONTROLS, PLAN_TRIALS_SHOWN_MAX } from '../schemas/control.ts';
 import { Device } from '../schemas/device.ts';
 import { errorMessageOf } from '../schemas/errors.ts';
@@ -14,26 +17,40 @@ import { decodeMessage } from '../schemas/protocol.ts';
 import { TrialResult } from '../schemas/result.ts';
 import { isEnded, LedgerEvent } from '../schemas/run.ts';
 import type { Run } from '../schemas/run.ts';
+import type { Destination } from '../telemetry/payload.ts';
 import {
   BARRIER_WILDCARD,
   controlSubject,
   DEVICES_BUCKET,
+  LEDGER_STREAM,
   ledgerSubject,
   RECORDER_CONSUMER,
   RESULTS_STREAM,
+  SAMPLES_STREAM,
+  TELEMETRY_STREAM,
 } from '../schemas/subjects.ts';
 import { BarrierDesk } from './dispatch/barrier-desk.ts';
 import { surveyClocks } from './dispatch/clock-survey.ts';
 import type { SelectableDevice } from './planning/device-selection.ts';
 import { commandDevice } from './dispatch/device-commands.ts';
+import { LateSeals } from './recording/late-seals.ts';
 import { Recorder } from './recording/recorder.ts';
 import { Registry } from './registry.ts';
 import { executeRun } from './dispatch/run-execution.ts';
+import type { ExecutionPorts } from './dispatch/run-execution.ts';
 import { RunFolder } from './recording/run-folder.ts';
 import { RunJournal } from './recording/run-journal.ts';
+import { consumeSamples } from './recording/sample-consumer.ts';
+import { SampleRecorder } from './recording/sample-recorder.ts';
 import { RunQueue } from './dispatch/run-queue.ts';
+import type { EndpointHealth } from './relay/endpoint-feed.ts';
+import { Relay } from './relay/relay.ts';
 import { newRun, propose } from './planning/submission.ts';
 import type { Published, Submission } from './planning/submission.ts';
+import { countDevices, countResults, countRuns } from './telemetry/coordinator-counts.ts';
+import type { CoordinatorHealth } from './telemetry/coordinator-health.ts';
+import type { Tracing } from './telemetry/run-tracer.ts';
+import { UtcLine } from './telemetry/utc-line.ts';
 
 /** Runs told in one answer, at most: the newest. */
 const RUNS_TOLD_MAX = 100;
@@ -41,12 +58,21 @@ const RUNS_TOLD_MAX = 100;
 /** A device that serves a run nobody knows is told to end it, at most this often, ms. */
 const STRAY_EVERY_MS = 15_000;
 
+/** Streams whose size is told. */
+const STREAMS_TOLD = [RESULTS_STREAM, SAMPLES_STREAM, LEDGER_STREAM, TELEMETRY_STREAM];
+
 /** Where and over what a coordinator works. */
 export interface CoordinatorOptions {
   readonly bus: Bus;
   readonly dataFolder: string;
   readonly cache: ArtefactCache;
   readonly logger: Logger;
+  /** Takes the spans of runs and trials. Absent: nobody does. */
+  readonly tracer?: Tracer;
+  /** Told when a trial begins and ends that nothing may be exported during. */
+  readonly onQuiet?: Tracing['onQuiet'];
+  /** Where the telemetry of all devices is brought to; closed in the end. Absent: nowhere. */
+  readonly endpoints?: readonly Destination[];
 }
 
 /** Devices that wait at barriers at the same time, at most: the fleet's largest size. */
@@ -60,21 +86,34 @@ export class Coordinator {
   readonly #options: CoordinatorOptions;
   readonly #registry: Registry;
   readonly #recorder: Recorder;
+  readonly #samples: SampleRecorder;
+  readonly #results: CoordinatorHealth['results'];
   readonly #barriers: BarrierDesk;
   readonly #queue: RunQueue;
   readonly #listening: Listening[] = [];
   readonly #strayAtMs = new Map<string, number>();
+  #relay: Relay | undefined;
 
   private constructor(
     options: CoordinatorOptions,
-    parts: { registry: Registry; recorder: Recorder; barriers: BarrierDesk },
+    parts: Pick<ExecutionPorts, 'registry' | 'recorder' | 'samples' | 'barriers'>,
   ) {
+    const { bus, tracer = trace.getTracer('lockstep'), onQuiet = () => undefined } = options;
+    const tracing = { tracer, line: new UtcLine(), onQuiet };
     this.#options = options;
     this.#registry = parts.registry;
     this.#recorder = parts.recorder;
+    this.#samples = parts.samples;
+    this.#results = countResults(parts.recorder);
     this.#barriers = parts.barriers;
     this.#queue = new RunQueue(
-      (journal, plan, signal) => executeRun({ ...parts, bus: options.bus }, journal, plan, signal),
+      (journal, plan, signal) =>
+        executeRun(
+          { ...parts, bus, tracing, exportsTelemetry: () => this.exportsTelemetry },
+          journal,
+          plan,
+          signal,
+        ),
       options.logger,
     );
   }
@@ -87,6 +126,7 @@ export class Coordinator {
     const { bus, logger, dataFolder, cache } = options;
     await ensureStream(bus, RESULTS);
     await ensureStream(bus, LEDGER);
+    await ensureStream(bus, TELEMETRY);
     const devices = await openBucket(bus, { bucket: DEVICES_BUCKET, schema: Device, logger });
     const store = await openArtefactStore(bus, { create: true, logger });
     await publishAll(store, cache);
@@ -97,15 +137,19 @@ export class Coordinator {
       },
     };
     const { registry, listening } = await Registry.open(bus, deviceStore, logger);
-    const recorder = new Recorder(dataFolder, logger);
+    const seals = new LateSeals(dataFolder, logger);
+    const recorder = new Recorder(dataFolder, logger, seals);
     const coordinator = new Coordinator(options, {
       registry,
       recorder,
+      samples: new SampleRecorder(dataFolder, logger, seals),
       barriers: new BarrierDesk(),
     });
     coordinator.#listening.push(listening);
     await coordinator.#endInterruptedRuns();
     await coordinator.#serve();
+    const { endpoints = [] } = options;
+    coordinator.#relay = await Relay.start({ bus, endpoints, logger });
     return coordinator;
   }
 
@@ -123,6 +167,33 @@ export class Coordinator {
       .map((device) => ({ ...device, online: this.#registry.isOnline(device.presence.deviceId) }));
   }
 
+  /** What a coordinator tells of itself, but for what its telemetry lost. */
+  get health(): Omit<CoordinatorHealth, 'lost'> {
+    const { bus } = this.#options;
+    return {
+      devices: () => countDevices(this.devices()),
+      runs: () => countRuns(this.#queue.runs),
+      results: this.#results,
+      relay: () => this.relayHealth,
+      streams: () => Promise.all(STREAMS_TOLD.map((stream) => readStreamSize(bus, stream))),
+    };
+  }
+
+  /** True if there is an endpoint, so that devices have somebody to send telemetry to. */
+  get exportsTelemetry(): boolean {
+    return (this.#options.endpoints ?? []).length > 0;
+  }
+
+  /** How the way to each endpoint stands. */
+  get relayHealth(): EndpointHealth[] {
+    return this.#relay?.health ?? [];
+  }
+
+  /** Resolves with true when the endpoints have all that arrived, with false after the deadline. */
+  async drainTelemetry(timeoutMs: number): Promise<boolean> {
+    return this.#relay?.drain(timeoutMs) ?? true;
+  }
+
   /** Cancels what waits or goes; what was reported is kept. */
   async cancelAll(): Promise<void> {
     await this.#queue.close();
@@ -131,7 +202,10 @@ export class Coordinator {
   /** Cancels what goes, and stops serving. */
   async stop(): Promise<void> {
     await this.cancelAll();
-    await Promise.all(this.#listening.map((listening) => listening.close()));
+    await Promise.all([
+      ...this.#listening.map((listening) => listening.close()),
+      this.#relay?.stop(),
+    ]);
   }
 
   async #serve(): Promise<void> {
@@ -146,6 +220,7 @@ export class Coordinator {
           await this.#recorder.record(result);
         },
       ),
+      await consumeSamples(bus, this.#samples, logger),
       await bus.respond(controlSubject('submit'), CONTROLS.submit, (request) =>
         this.#submit(request),
       ),

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { Architecture } from './artefact.ts';
+import { kernelFacts, machineFacts } from './device-facts.ts';
 import { protocolField } from './protocol.ts';
 import { SandboxAvailability } from './sandbox.ts';
 import { Identifier } from './units.ts';
@@ -26,6 +27,8 @@ export const DeviceFacts = z
       description: 'Where the memory controller lives; none if the agent cannot use any.',
     }),
     isRoot: z.boolean().meta({ description: 'True if the agent runs as root.' }),
+    ...kernelFacts,
+    ...machineFacts,
   })
   .meta({ description: 'Measured facts of a device.' });
 export type DeviceFacts = z.output<typeof DeviceFacts>;

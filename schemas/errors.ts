@@ -41,6 +41,7 @@ export const ERROR_CODES = {
   RUN_EXISTS: 'There is another run of this id already.',
   RUN_NOT_ENDED: 'The run still goes on, and this needs its end.',
   RUNNER_LOST: 'The measuring process ended during the trial.',
+  SAMPLER_LOST: 'The sampling process ended during the trial.',
   SANDBOX_FAILED: 'The sandbox runtime reported an error.',
   SANDBOX_LEFTOVER: 'Something of a sandbox remained after it was removed.',
   SANDBOX_UNAVAILABLE: 'The device cannot run this kind of sandbox.',

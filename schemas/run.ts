@@ -39,19 +39,19 @@ export const RecordedExperiment = z.object({
 });
 export type RecordedExperiment = z.output<typeof RecordedExperiment>;
 
+/** Length and digest of a file that only grows, when it was last recorded as complete. */
+const FileEnd = z.object({ bytes: z.int().min(0), lines: z.int().min(0), digest: Digest });
+
 /** What says whether `results.ndjson` is whole, and was not changed. */
 export const ResultsFile = z.object({
   lineCheck: z.literal('crc-32').optional().meta({
     description: 'Every line ends with its checksum. Absent if lines need not have one.',
   }),
-  end: z
-    .object({ bytes: z.int().min(0), lines: z.int().min(0), digest: Digest })
-    .optional()
-    .meta({
-      description:
-        'Length and digest of the file when it was last recorded as complete; lines that came ' +
-        'after are beyond it. Absent until the run ended.',
-    }),
+  end: FileEnd.optional().meta({
+    description:
+      'Length and digest of the file when it was last recorded as complete; lines that came ' +
+      'after are beyond it. Absent until the run ended.',
+  }),
 });
 export type ResultsFile = z.output<typeof ResultsFile>;
 
@@ -81,6 +81,14 @@ export const Run = z.object({
   }),
   coordinatorVersion: z.string().max(64),
   resultsFile: ResultsFile.optional().meta({ description: 'Absent in runs of older releases.' }),
+  samplesFile: z
+    .object({
+      end: FileEnd.meta({
+        description: 'Of samples.ndjson, of which every line has its checksum; as of the results.',
+      }),
+    })
+    .optional()
+    .meta({ description: 'Absent until the run ended, and if nothing was sampled.' }),
   provenance: Provenance.optional().meta({
     description: 'Where an imported run comes from. Absent for a run of this tool.',
   }),
@@ -122,6 +130,12 @@ export const LedgerEvent = z.discriminatedUnion('event', [
     event: z.literal('done'),
     ok: z.int().min(0),
     failed: z.int().min(0),
+  }),
+  z.object({
+    ...eventBase,
+    event: z.literal('samples-missing'),
+    trials: z.int().min(1).meta({ description: "Devices' parts in trials that lack some." }),
+    blocks: z.int().min(1).meta({ description: 'Blocks that were announced and did not come.' }),
   }),
   z.object({ ...eventBase, event: z.literal('look'), ...Look.shape }),
   z.object({ ...eventBase, event: z.literal('stopped'), ...Stopped.shape }),

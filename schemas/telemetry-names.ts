@@ -4,6 +4,8 @@
  * have none there. docs/telemetry.md lists them with unit, type and source.
  */
 
+import type { AttributeName } from './telemetry-attributes.ts';
+
 /** The conventions that the names come from; the schema URL of what is exported. */
 export const SCHEMA_URL = 'https://opentelemetry.io/schemas/1.45.0';
 
@@ -19,7 +21,7 @@ export const SOURCES = {
   'vmm-threads': 'Run and wait time of the vCPU threads and the other threads of a VMM.',
   kvm: 'Counters that KVM keeps of a guest: exits, interrupts, halts.',
   firecracker: 'Metrics that Firecracker writes of itself.',
-  'guest-exits': "How often a sandbox's own kernel or monitor took over from its guest.",
+  'guest-exits': 'Time that the kernel accounted as spent in a guest.',
   'host-cpu': 'CPU time of the host per mode and per processor.',
   'host-memory': 'Memory of the host by use.',
   'host-disk': 'Block I/O of the host.',
@@ -34,8 +36,8 @@ export type SourceName = keyof typeof SOURCES;
 export const SOURCE_NAMES = Object.keys(SOURCES) as [SourceName, ...SourceName[]];
 
 /**
- * counter: only grows, from the creation of what is counted on. level: may grow and fall, and adding
- * up makes sense. gauge: may grow and fall, and adding up makes none.
+ * counter: only grows, from the creation of what is counted on. level: may grow and fall, and
+ * adding up makes sense. gauge: may grow and fall, and adding up makes none.
  */
 export type MetricKind = 'counter' | 'level' | 'gauge';
 
@@ -57,56 +59,6 @@ const define = (
   attributes: readonly AttributeName[],
   [source, description]: readonly [source: string, description: string],
 ): MetricDefinition => ({ kind, unit, attributes, source, description });
-
-/** Attributes that tell series of one metric apart. */
-export const SERIES_ATTRIBUTES = {
-  'cpu.logical_number': 'Number of the processor.',
-  'cpu.mode': 'What the processor did: user, system, nice, idle, iowait, interrupt, steal, kernel.',
-  'disk.io.direction': 'read or write.',
-  'hw.id': 'Which sensor, as the kernel names its folder.',
-  'hw.name': 'The name that the sensor gives itself.',
-  'network.interface.name': 'Name of the interface.',
-  'network.io.direction': 'receive or transmit.',
-  'system.device': 'Name of the block device.',
-  'system.memory.state': 'used, free, cached, buffers.',
-  'system.paging.fault.type': 'major or minor.',
-  'lockstep.component': 'Part of a VMM, as its own metrics name it.',
-  'lockstep.condition': 'under-voltage, frequency-capped, throttled or soft-temperature-limit.',
-  'lockstep.event': 'Kind of event, as the kernel names it.',
-  'lockstep.exit.reason': 'Why a guest was left.',
-  'lockstep.memory.kind': 'Kind of memory, as memory.stat names it.',
-  'lockstep.resource': 'cpu, memory or io.',
-  'lockstep.since': 'now, or boot: at any time since the start of the system.',
-  'lockstep.stall': 'some (at least one task waited) or full (all did).',
-  'lockstep.stat': 'The counter, as KVM or the VMM names it.',
-  'lockstep.thread': 'vcpu-0, vcpu-1, …, or vmm for all other threads together.',
-} as const;
-type SeriesAttribute = keyof typeof SERIES_ATTRIBUTES;
-
-/** Attributes of resources and spans. */
-export const CONTEXT_ATTRIBUTES = {
-  'lockstep.run.id': 'The run.',
-  'lockstep.trial.id': 'The trial.',
-  'lockstep.trial.attempt': 'The attempt at the trial, from 1.',
-  'lockstep.experiment.name': 'Name of the experiment.',
-  'lockstep.cell.id': 'The cell: the factors in one string.',
-  'lockstep.procedure': 'What is done in the trial.',
-  'lockstep.instance.index': 'Number of the sandbox within the trial, from 0.',
-  'lockstep.sandbox.kind': 'Kind of sandbox.',
-  'lockstep.function': 'The function in the sandbox.',
-  'lockstep.clock.offset': 'Fleet time minus CLOCK_MONOTONIC of the device, ns, as a string.',
-  'lockstep.clock.bound': 'Limit of the error of that, s.',
-  'lockstep.start.lateness': 'Actual minus ordered start, s.',
-  'lockstep.scheduling.class': 'Scheduling class of the measuring process.',
-  'lockstep.devices': 'Number of devices.',
-  'lockstep.invalid': 'Codes of the marks that make the result invalid.',
-  'lockstep.telemetry.signal': 'traces, metrics or logs.',
-  'lockstep.endpoint': 'Name of an OTLP endpoint.',
-  'lockstep.state': 'State of a device: idle, busy, probing, leaving or lost.',
-} as const;
-type ContextAttribute = keyof typeof CONTEXT_ATTRIBUTES;
-
-export type AttributeName = SeriesAttribute | ContextAttribute;
 
 const PSI = ['lockstep.resource', 'lockstep.stall'] as const;
 const NIC = ['network.interface.name', 'network.io.direction'] as const;
@@ -192,7 +144,7 @@ export const SAMPLED_METRICS = {
     'level',
     'By',
     ['lockstep.memory.kind'],
-    ['memory.stat', 'Memory by kind: file, kernel, slab, shmem and what else there is.'],
+    ['memory.stat; v1 by the names of v2', 'Memory by kind: file, kernel, slab, shmem and so on.'],
   ),
   'container.paging.faults': define(
     'counter',
@@ -300,15 +252,6 @@ export const SAMPLED_METRICS = {
     ['lockstep.component', 'lockstep.stat'],
     ['Firecracker metrics file', 'Latencies that it states, and the extremes of its aggregates.'],
   ),
-  'lockstep.sandbox.exits': define(
-    'counter',
-    '{exit}',
-    ['lockstep.exit.reason'],
-    [
-      'the runtime of the sandbox, where it counts them',
-      'Times that the monitor took over from what it runs.',
-    ],
-  ),
   'lockstep.sandbox.guest.time': define(
     'counter',
     's',
@@ -360,19 +303,19 @@ export const SAMPLED_METRICS = {
   'system.disk.io': define(
     'counter',
     'By',
-    ['system.device', 'disk.io.direction'],
+    ['system.device.name', 'disk.io.direction'],
     ['/proc/diskstats', 'Bytes moved, for whole disks.'],
   ),
   'system.disk.operations': define(
     'counter',
     '{operation}',
-    ['system.device', 'disk.io.direction'],
+    ['system.device.name', 'disk.io.direction'],
     ['/proc/diskstats', 'Operations, for whole disks.'],
   ),
   'system.disk.io_time': define(
     'counter',
     's',
-    ['system.device'],
+    ['system.device.name'],
     ['/proc/diskstats', 'Time with at least one operation going.'],
   ),
   'system.network.io': define('counter', 'By', NIC, ['/proc/net/dev', 'Bytes, all but loopback.']),
@@ -443,3 +386,7 @@ export const SAMPLED_METRICS = {
   ),
 } as const satisfies Record<string, MetricDefinition>;
 export type SampledMetric = keyof typeof SAMPLED_METRICS;
+export const SAMPLED_METRIC_NAMES = Object.keys(SAMPLED_METRICS) as [
+  SampledMetric,
+  ...SampledMetric[],
+];

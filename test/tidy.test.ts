@@ -10,7 +10,7 @@ import cruiserConfig from '../dependency-cruiser.mjs';
 const ROOT = join(import.meta.dirname, '..');
 const NOT_OURS = new Set(['.git', '.lockstep', '.tools', 'node_modules']);
 const FORMATS = ['.ts', '.mjs', '.go', '.md', '.json', '.yaml', '.html', '.css', '.sh', ''];
-const LAYERS = ['agent', 'bus', 'coordinator', 'provisioning', 'schemas', 'test'];
+const LAYERS = ['agent', 'bus', 'coordinator', 'provisioning', 'schemas', 'telemetry', 'test'];
 
 const FILES = filesBelow(ROOT);
 const TEXTS = new Map(

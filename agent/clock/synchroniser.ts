@@ -82,6 +82,12 @@ export class Synchroniser {
     return isFresh ? latest : undefined;
   }
 
+  /** Bound of the latest estimate as it is now, ns. Undefined if there is none. */
+  get boundNs(): bigint | undefined {
+    if (this.#latest === undefined) return undefined;
+    return middleOf(widenTo(this.#latest, this.#ports.clock.monotonicNs())).boundNs;
+  }
+
   /** Nothing known so far holds any more: a clock was stepped. */
   forget(): void {
     this.#latest = undefined;

@@ -97,7 +97,7 @@ export interface Reading extends SeriesIdentity {
   readonly value: number;
 }
 
-/** A source that takes too long for the sampling loop: read beside it, 10 times a second at most. */
+/** A source too slow for the sampling loop: read beside it, 10 times a second at most. */
 export interface SlowSource {
   readonly pace: 'slow';
   readonly limit: RateLimit;
@@ -120,4 +120,13 @@ export interface SandboxCollector {
 export interface HostCollector {
   readonly source: SourceName;
   open(roots: Roots): OpenedSource;
+}
+
+/** What a sandbox's cgroup held after its last process had ended, read just before its removal. */
+export interface FinalReading {
+  readonly instance: number;
+  readonly source: SourceName;
+  /** CLOCK_MONOTONIC. */
+  readonly atMonoNs: bigint;
+  readonly readings: Reading[];
 }

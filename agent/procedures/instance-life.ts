@@ -3,6 +3,7 @@ import { toFailure } from '../../schemas/failure.ts';
 import { PHASES } from '../../schemas/result.ts';
 import type { Instance, Phase, PhaseStamps } from '../../schemas/result.ts';
 import type { SandboxLimits } from '../../schemas/sandbox.ts';
+import type { FinalReading, SandboxTarget } from '../collectors/collector.ts';
 import type { DriverContext, Sandbox, SandboxDriver } from '../sandboxes/driver.ts';
 import { FUNCTION_PORT } from '../sandboxes/function-root.ts';
 import type { FunctionRoot } from '../sandboxes/function-root.ts';
@@ -21,6 +22,8 @@ export interface InstanceContext {
   readonly readyTimeoutMs: number;
   /** Aborts when the trial is stood down. */
   readonly signal: AbortSignal;
+  /** Reads what a cgroup holds after its last process has ended. Absent: that is not wanted. */
+  readonly readFinal?: (target: SandboxTarget) => FinalReading[];
 }
 
 /**
@@ -37,6 +40,7 @@ export class InstanceLife {
   #sandbox: Sandbox | undefined;
   #exitDescription: string | undefined;
   #record: Partial<Instance> = {};
+  #finals: FinalReading[] = [];
   #failure: unknown;
 
   private constructor(context: InstanceContext, index: number, slot: Slot) {
@@ -72,6 +76,9 @@ export class InstanceLife {
         },
       },
     );
+    life.#sandbox.onBeforeRemoval(() => {
+      life.#finals = context.readFinal?.(life.target()) ?? [];
+    });
     context.ready.expect(slot.address, (atMonoNs) => {
       life.#phases.ready = atMonoNs;
       life.#ready.resolve(undefined);
@@ -152,6 +159,17 @@ export class InstanceLife {
     this.#phases.teardownEnd = process.hrtime.bigint();
     if (this.#failure !== undefined) this.#record.logTail = sandbox.logTail();
     return leftovers;
+  }
+
+  /** What can be sampled of the sandbox. */
+  target(): SandboxTarget {
+    if (this.#sandbox === undefined) throw new Error('the sandbox is not created');
+    return { ...this.#sandbox.target(), index: this.#index };
+  }
+
+  /** What its cgroup held at the end. Empty before its removal, and unless asked for. */
+  get finals(): readonly FinalReading[] {
+    return this.#finals;
   }
 
   /** The instance as it stands in the result. */

@@ -5,7 +5,8 @@ export const noOp: Procedure = {
   kind: 'no-op',
   arm: () =>
     Promise.resolve({
-      start: () => Promise.resolve({ instances: [], leftovers: [] }),
+      targets: [],
+      start: () => Promise.resolve({ instances: [], leftovers: [], finals: [] }),
       standDown: () => Promise.resolve([]),
     }),
 };

@@ -1,5 +1,6 @@
 import type { ProcedureKind } from '../../schemas/experiment.ts';
 import type { Cell, Instance } from '../../schemas/result.ts';
+import type { FinalReading, SandboxTarget } from '../collectors/collector.ts';
 import type { SlotPool } from '../sandboxes/network.ts';
 import type { InstanceContext } from './instance-life.ts';
 
@@ -20,10 +21,14 @@ export interface ProcedureOutcome {
   readonly instances: Instance[];
   /** What could not be removed. */
   readonly leftovers: string[];
+  /** What the cgroups held at the end of the sandboxes. Empty unless asked for. */
+  readonly finals: FinalReading[];
 }
 
 /** A trial whose untimed part is done. Either started once or stood down. */
 export interface ArmedProcedure {
+  /** What can be sampled while it runs. */
+  readonly targets: readonly SandboxTarget[];
   /** Runs the timed part from this instant (CLOCK_MONOTONIC, ns), then cleans up. */
   start(requestAtMonoNs: bigint): Promise<ProcedureOutcome>;
   /** Cleans up without having started, and returns what could not be removed. */

@@ -32,6 +32,7 @@ export async function armTogether(
     throw error;
   }
   return {
+    targets: lives.map((life) => life.target()),
     start: async (requestAtMonoNs) => {
       for (const life of lives) life.release(requestAtMonoNs);
       await answer(context, lives, callAfter);
@@ -87,7 +88,8 @@ async function finish(
 ): Promise<ProcedureOutcome> {
   for (const life of lives) life.readUsage();
   const leftovers = await cleanUp(context, lives, slots);
-  return { instances: lives.map((life) => life.record()), leftovers };
+  const finals = lives.flatMap((life) => life.finals);
+  return { instances: lives.map((life) => life.record()), leftovers, finals };
 }
 
 async function cleanUp(

@@ -4,7 +4,10 @@ import { ProcedureKind } from '../../schemas/experiment.ts';
 import { Failure } from '../../schemas/failure.ts';
 import { BarrierRecord, Cell, Instance } from '../../schemas/result.ts';
 import { SandboxAvailability, SandboxLimits, SandboxName } from '../../schemas/sandbox.ts';
+import { SourceName } from '../../schemas/telemetry.ts';
+import { SAMPLED_METRIC_NAMES } from '../../schemas/telemetry-names.ts';
 import { Digest, Identifier, Nanoseconds } from '../../schemas/units.ts';
+import type { SandboxTarget } from '../collectors/collector.ts';
 
 /** A function as the agent hands it to the runner. */
 const RunnerFunction = z.object({
@@ -21,11 +24,30 @@ const SetUp = z.object({
   limits: SandboxLimits,
 });
 
+/** What can be sampled of a sandbox; agent and runner are of one release. */
+const Target = z.custom<SandboxTarget>((value) => typeof value === 'object' && value !== null);
+
+/** See {@link FinalReading}. */
+const Final = z.object({
+  instance: z.int().min(0),
+  source: SourceName,
+  atMonoNs: Nanoseconds,
+  readings: z.array(
+    z.object({
+      metric: z.enum(SAMPLED_METRIC_NAMES),
+      attributes: z.record(z.string(), z.string()).exactOptional(),
+      value: z.number(),
+    }),
+  ),
+});
+
 const Arm = z.object({
   trialId: Identifier,
   cell: Cell,
   procedure: ProcedureKind,
   readyTimeoutMs: z.number(),
+  /** True if the cgroups are to be read a last time before they are removed. */
+  isSampled: z.boolean(),
 });
 
 const TrialOutcome = z.object({
@@ -36,6 +58,7 @@ const TrialOutcome = z.object({
   barriers: z.array(BarrierRecord),
   instances: z.array(Instance),
   leftovers: z.array(z.string()),
+  finals: z.array(Final),
 });
 
 /**
@@ -54,7 +77,13 @@ export const RUNNER_METHODS = {
     result: SandboxAvailability,
   },
   /** Does all of a trial that is not timed. */
-  arm: { params: Arm, result: z.object({ sandboxDetails: z.record(z.string(), z.string()) }) },
+  arm: {
+    params: Arm,
+    result: z.object({
+      sandboxDetails: z.record(z.string(), z.string()),
+      targets: z.array(Target),
+    }),
+  },
   /** Starts the armed trial at an instant and answers when it is over and cleaned up. */
   start: {
     params: z.object({ trialId: Identifier, targetMonoNs: Nanoseconds }),

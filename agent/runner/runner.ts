@@ -4,6 +4,9 @@ import type { Failure } from '../../schemas/failure.ts';
 import type { SandboxAvailability, SandboxName } from '../../schemas/sandbox.ts';
 import { warmUp } from '../clock/clock.ts';
 import type { Clock } from '../clock/clock.ts';
+import { SYSTEM_ROOTS } from '../collectors/collector.ts';
+import type { FinalReading, SandboxTarget } from '../collectors/collector.ts';
+import { readFinal } from '../collectors/final-reading.ts';
 import type {
   ArmedProcedure,
   ProcedureContext,
@@ -115,10 +118,11 @@ export class Runner {
       signal: abort.signal,
       barriers,
     });
-    await this.#armTrial({ trialId, abort, barriers }, () =>
-      procedures[params.procedure].arm(context, params.cell),
+    const sampled = params.isSampled ? { ...context, readFinal: this.#readFinal } : context;
+    const { armed } = await this.#armTrial({ trialId, abort, barriers }, () =>
+      procedures[params.procedure].arm(sampled, params.cell),
     );
-    return { sandboxDetails };
+    return { sandboxDetails, targets: [...armed.targets] };
   }
 
   /** See {@link RUNNER_METHODS}. */
@@ -178,6 +182,9 @@ export class Runner {
     await world.slots.destroy();
     await world.driverContext.cgroups.removeAll();
   }
+
+  readonly #readFinal = (target: SandboxTarget): FinalReading[] =>
+    readFinal(target, SYSTEM_ROOTS, () => this.#clock.monotonicNs());
 
   #barriersOf(trialId: string, signal: AbortSignal): BarrierPasser {
     return new BarrierPasser(this.#clock, signal, (name) => {

@@ -1,6 +1,6 @@
 import type { SamplerReport } from '../../schemas/telemetry.ts';
 import type { SourceName } from '../../schemas/telemetry-names.ts';
-import type { SandboxTarget, SeriesIdentity } from '../collectors/collector.ts';
+import type { FinalReading, SandboxTarget } from '../collectors/collector.ts';
 
 /** What names the trial that is sampled, in every block and every exported series. */
 export interface SampledTrial {
@@ -26,13 +26,12 @@ export interface SampleOrder {
   readonly sandboxAttributes?: Readonly<Record<string, string>>;
 }
 
-/** What a sandbox's cgroup held after its last process had ended, read just before its removal. */
-export interface FinalReading {
-  readonly instance: number;
-  readonly source: SourceName;
-  /** CLOCK_MONOTONIC. */
-  readonly atMonoNs: bigint;
-  readonly readings: readonly (SeriesIdentity & { readonly value: number })[];
+export type { FinalReading };
+
+/** One OTLP ExportMetricsServiceRequest: protobuf, gzip. */
+export interface EncodedMetrics {
+  readonly bytes: Uint8Array;
+  readonly points: number;
 }
 
 /** What a trial's sampling came to, ready to be kept and sent. */
@@ -40,8 +39,8 @@ export interface Sampled {
   readonly report: SamplerReport;
   /** Blocks of samples: gzip of JSON of {@link SampleBlock}. */
   readonly blocks: readonly Uint8Array[];
-  /** OTLP ExportMetricsServiceRequest, protobuf, gzip. Empty unless asked for. */
-  readonly metrics: readonly Uint8Array[];
+  /** Metrics to be exported. Empty unless asked for. */
+  readonly metrics: readonly EncodedMetrics[];
 }
 
 /** Samples handed over while the trial still runs. */

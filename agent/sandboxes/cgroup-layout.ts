@@ -1,8 +1,11 @@
 import { join } from 'node:path';
 import type { SandboxLimits } from '../../schemas/sandbox.ts';
 
-/** The controllers that a sandbox's limits and figures come from. */
-export const CONTROLLERS = ['cpu', 'cpuacct', 'memory', 'pids', 'freezer'] as const;
+/**
+ * The controllers that a sandbox's limits and figures come from. Block I/O is `blkio` on version 1
+ * and `io` on version 2.
+ */
+export const CONTROLLERS = ['cpu', 'cpuacct', 'memory', 'pids', 'freezer', 'blkio', 'io'] as const;
 export type Controller = (typeof CONTROLLERS)[number];
 
 /** Where this system has its cgroups; paths are mount points. */

@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { LockstepError, errorMessageOf } from '../../schemas/errors.ts';
 import type { SandboxUsage } from '../../schemas/result.ts';
 import type { SandboxLimits } from '../../schemas/sandbox.ts';
+import type { CgroupFolders } from '../collectors/collector.ts';
 import { cgroupPath, parseCgroupLayout, planLimits } from './cgroup-layout.ts';
 import type { CgroupLayout, Controller } from './cgroup-layout.ts';
 
@@ -107,6 +108,23 @@ export class Cgroups {
   /** The path for the `cgroupsPath` of an OCI bundle; undefined if there are no cgroups. */
   ociPath(id: string): string | undefined {
     return this.mode === 'none' ? undefined : cgroupPath(this.#cgroupName, id);
+  }
+
+  /** Where the counters of a sandbox are, or will be once its runtime has made the folders. */
+  foldersOf(id: string): CgroupFolders {
+    const reason = this.reason === undefined ? {} : { reason: this.reason };
+    const folders = [...this.#bases].map(([controller, base]) => [
+      controller === 'blkio' ? 'io' : controller,
+      join(base, cgroupPath(this.#cgroupName, id)),
+    ]);
+    const { freezer, ...counting } = Object.fromEntries(folders) as Record<string, string>;
+    const processes = counting['cpu'] ?? counting['memory'] ?? freezer;
+    return {
+      mode: this.mode,
+      ...counting,
+      ...(processes === undefined ? {} : { processes }),
+      ...reason,
+    };
   }
 
   /** What a sandbox has used so far. */
@@ -220,13 +238,19 @@ async function openV1(
   layout: CgroupLayout,
   cgroupName: string,
 ): Promise<{ mode: 'v1'; bases: ReadonlyMap<Controller, string>; reason?: string }> {
-  for (const mount of layout.controllers.values()) {
+  const bases = new Map(layout.controllers);
+  for (const [controller, mount] of layout.controllers) {
     const folder = join(mount, cgroupPath(cgroupName));
-    await mkdir(folder, { recursive: true });
-    // Another user's agent may have made it.
-    await access(folder, constants.W_OK);
+    try {
+      await mkdir(folder, { recursive: true });
+      // Another user's agent may have made it.
+      await access(folder, constants.W_OK);
+    } catch (error) {
+      // It only counts, and nothing is limited by it.
+      if (controller !== 'blkio') throw error;
+      bases.delete(controller);
+    }
   }
-  const bases = layout.controllers;
   const missing = (['cpu', 'memory'] as const).filter((name) => !bases.has(name));
   return missing.length === 0
     ? { mode: 'v1', bases }
@@ -234,6 +258,8 @@ async function openV1(
 }
 
 const V2_CONTROLLERS = ['cpu', 'memory', 'pids'] as const;
+// Only counts: nothing is limited by it, and nothing is missing without it.
+const V2_COUNTERS = ['io'] as const;
 
 async function openV2(
   layout: CgroupLayout,
@@ -258,7 +284,7 @@ async function openV2Below(
   const own = join(base, cgroupPath(cgroupName));
   await mkdir(own, { recursive: true });
   const offered = (await readFile(join(base, 'cgroup.controllers'), 'utf8')).trim().split(' ');
-  const wanted = V2_CONTROLLERS.filter((name) => offered.includes(name));
+  const wanted = [...V2_CONTROLLERS, ...V2_COUNTERS].filter((name) => offered.includes(name));
   for (const folder of [base, join(base, 'lockstep'), own]) {
     const words = wanted.map((name) => `+${name}`).join(' ');
     await writeFile(join(folder, 'cgroup.subtree_control'), words, { flag: 'r+' });

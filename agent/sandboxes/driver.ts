@@ -1,5 +1,6 @@
 import type { Phase, SandboxUsage } from '../../schemas/result.ts';
 import type { SandboxLimits, SandboxName } from '../../schemas/sandbox.ts';
+import type { SandboxTarget } from '../collectors/collector.ts';
 import type { Cgroups } from './cgroup.ts';
 import type { FunctionRoot } from './function-root.ts';
 import type { Slot, SlotKind } from './network.ts';
@@ -48,6 +49,14 @@ export interface Sandbox {
   start(): bigint;
   /** Resource use, read from the sandbox's cgroup. */
   readUsage(): SandboxUsage;
+  /** What can be sampled of it, and where. Known from its creation on. */
+  target(): Omit<SandboxTarget, 'index'>;
+  /**
+   * Sets what {@link remove} calls once: after all processes have ended and before anything of the
+   * cgroup goes, so that it can be read a last time. What it throws is dropped; removal goes on.
+   * The last one set counts.
+   */
+  onBeforeRemoval(read: () => void): void;
   /** Ids of the sandbox's processes in the runner's pid namespace. */
   processIds(): number[];
   /** The end of what the sandbox printed, at most 16 KiB. */

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { LockstepError, errorMessageOf } from '../../schemas/errors.ts';
 import type { SandboxUsage } from '../../schemas/result.ts';
+import type { SandboxTarget, VmmTarget } from '../collectors/collector.ts';
 import type { Cgroups } from './cgroup.ts';
 import type { RemovalReport, Sandbox, SandboxObserver } from './driver.ts';
 import type { Gate, GateExit } from './gate.ts';
@@ -13,6 +14,10 @@ export interface SandboxParts {
   readonly cgroups: Cgroups;
   /** File of the sandbox's network namespace. Absent for a tap. */
   readonly netnsPath?: string;
+  /** Its interface, by the name in the network namespace of its processes. */
+  readonly networkInterface: string;
+  /** The monitor of a virtual machine. Absent for other kinds. */
+  readonly vmm?: VmmTarget;
   readonly observer: SandboxObserver;
   /**
    * What the command's own process is: the sandbox itself, or a runtime's command that ends when
@@ -34,6 +39,7 @@ export class GatedSandbox implements Sandbox {
   readonly #parts: SandboxParts;
   readonly #ended = Promise.withResolvers<undefined>();
   #isEnding = false;
+  #readBeforeRemoval: (() => void) | undefined;
   #removal: Promise<RemovalReport> | undefined;
 
   constructor(parts: SandboxParts) {
@@ -47,6 +53,20 @@ export class GatedSandbox implements Sandbox {
 
   readUsage(): SandboxUsage {
     return this.#parts.cgroups.readUsage(this.#parts.id);
+  }
+
+  target(): Omit<SandboxTarget, 'index'> {
+    const { cgroups, id, networkInterface, vmm } = this.#parts;
+    return {
+      id,
+      cgroup: cgroups.foldersOf(id),
+      networkInterface,
+      ...(vmm === undefined ? {} : { vmm }),
+    };
+  }
+
+  onBeforeRemoval(read: () => void): void {
+    this.#readBeforeRemoval = read;
   }
 
   processIds(): number[] {
@@ -107,6 +127,8 @@ export class GatedSandbox implements Sandbox {
   async #remove(): Promise<RemovalReport> {
     const { cgroups, dispose, gate, id } = this.#parts;
     const leftovers: string[] = await this.#killAll();
+    // Before the runtime's own removal: that takes the cgroup with it.
+    this.#readLast();
     try {
       await dispose();
     } catch (error) {
@@ -119,6 +141,14 @@ export class GatedSandbox implements Sandbox {
     await settlesWithin(gate.closed, CLOSE_TIMEOUT_MS);
     gate.destroy();
     return { leftovers };
+  }
+
+  #readLast(): void {
+    try {
+      this.#readBeforeRemoval?.();
+    } catch {
+      // A reading less is no reason to leave a sandbox behind.
+    }
   }
 
   // A runtime's own processes end a little after the function that they ran.

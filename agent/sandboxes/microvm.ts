@@ -1,8 +1,9 @@
 import { constants } from 'node:fs';
-import { access } from 'node:fs/promises';
+import { access, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LockstepError } from '../../schemas/errors.ts';
 import { Architecture } from '../../schemas/artefact.ts';
+import { readKvmModules } from '../collectors/kvm-modules.ts';
 import { runCommand } from './command.ts';
 import type {
   DriverContext,
@@ -19,6 +20,7 @@ import type { GuestKernel } from './guest-image.ts';
 import { chooseAccelerator } from './kvm-probe.ts';
 import type { AcceleratorChoice } from './kvm-probe.ts';
 import { QEMU_PROGRAMS, qemuCommand } from './qemu-command.ts';
+import { vmmTarget } from './vmm-target.ts';
 
 /**
  * A Linux guest of its own in QEMU, with the function as its first program and the limit as its
@@ -45,9 +47,12 @@ const hosts = new WeakMap<DriverContext, Promise<Host>>();
 
 async function detect(context: DriverContext): Promise<Record<string, string>> {
   const { choice, kernel, qemuVersion } = await findHost(context);
+  const modules = readKvmModules();
   return {
     version: qemuVersion,
     accelerator: choice.accelerator,
+    // What a module counts is its own matter: figures of two modules can't be compared.
+    ...(modules.length === 0 ? {} : { 'kvm-modules': modules.join(' ') }),
     ...(choice.reason === undefined ? {} : { 'kvm-unused': choice.reason.slice(0, 256) }),
     kernel: kernel.version,
     cgroups: context.cgroups.mode,
@@ -110,15 +115,21 @@ async function create(
   const { functionRoot, id, limits, slot } = spec;
   await assertRunnable(functionRoot);
   const { architecture, choice, images, kernel } = await findHost(context);
+  const vmm = vmmTarget(context, spec, choice);
+  const removeSocket = async (): Promise<void> => {
+    // QEMU removes its socket itself, but not when it is killed.
+    if (vmm.qmpSocket !== undefined) await rm(vmm.qmpSocket, { force: true });
+  };
   const command = qemuCommand({
     architecture,
     accelerator: choice.accelerator,
     kernelFile: kernel.kernelFile,
     initramfsFile: await images.forFunction(functionRoot, kernel),
     memoryMib: limits.memoryMib,
-    processors: Math.ceil(limits.cpus),
+    processors: vmm.vcpus,
     init: [GUEST_FUNCTION, ...guestWords(spec)],
     network: slot,
+    ...(vmm.qmpSocket === undefined ? {} : { qmpSocket: vmm.qmpSocket }),
   });
   try {
     await cgroups.create(id, { ...limits, memoryMib: limits.memoryMib + QEMU_MEMORY_MIB });
@@ -134,16 +145,18 @@ async function create(
       gate,
       cgroups,
       observer,
+      networkInterface: slot.interfaceName,
+      vmm,
       commandIs: 'sandbox',
       // The guest has no button to press; QEMU ends in order, and the guest with it.
       requestStop: () => {
         gate.kill('SIGTERM');
         return Promise.resolve();
       },
-      dispose: () => Promise.resolve(),
+      dispose: removeSocket,
     });
   } catch (error) {
-    return undo([() => cgroups.remove(id), () => cgroups.killAll(id)], error);
+    return undo([removeSocket, () => cgroups.remove(id), () => cgroups.killAll(id)], error);
   }
 }
 

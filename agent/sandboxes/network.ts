@@ -27,6 +27,9 @@ export interface Slot {
   readonly netnsPath?: string;
 }
 
+/** The interface of a veth slot, by its name inside the slot's network namespace. */
+export const SLOT_INTERFACE = 'eth0';
+
 const SLOTS_MAX = 4096;
 const PREFIX_LENGTH = 30;
 const PARALLEL_MAX = 4;
@@ -163,7 +166,7 @@ async function makeSlot(slot: Slot): Promise<void> {
     await runCommand(['unshare', `--net=${slot.netnsPath}`, 'true']);
     create.push(
       `link add name ${hub} address ${hardwareAddress(slot.index, 1)} type veth ` +
-        `peer name eth0 address ${slot.macAddress} netns ${slot.netnsPath}`,
+        `peer name ${SLOT_INTERFACE} address ${slot.macAddress} netns ${slot.netnsPath}`,
     );
   }
   await ipBatch([
@@ -179,11 +182,11 @@ async function makeSlot(slot: Slot): Promise<void> {
   await ipBatch(
     [
       'link set dev lo up',
-      'link set dev eth0 addrgenmode none',
-      `address add ${slot.address}/${slot.prefixLength} dev eth0`,
-      'link set dev eth0 up',
+      `link set dev ${SLOT_INTERFACE} addrgenmode none`,
+      `address add ${slot.address}/${slot.prefixLength} dev ${SLOT_INTERFACE}`,
+      `link set dev ${SLOT_INTERFACE} up`,
       `neighbour replace ${slot.gatewayAddress} lladdr ${hardwareAddress(slot.index, 1)} ` +
-        'dev eth0 nud permanent',
+        `dev ${SLOT_INTERFACE} nud permanent`,
       `route add default via ${slot.gatewayAddress}`,
     ],
     slot.netnsPath,

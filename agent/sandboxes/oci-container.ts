@@ -6,6 +6,7 @@ import type { DriverContext, Sandbox, SandboxObserver, SandboxSpec } from './dri
 import { assertRunnable, functionCommandLine } from './function-root.ts';
 import { Gate } from './gate.ts';
 import { GatedSandbox, undo } from './gated-sandbox.ts';
+import { SLOT_INTERFACE } from './network.ts';
 import { ociConfig } from './oci-bundle.ts';
 
 /** The folder where a runtime keeps its state; on the runner's private tmpfs. */
@@ -59,6 +60,7 @@ export async function createContainer(
     return new GatedSandbox({
       id,
       ...netns,
+      networkInterface: SLOT_INTERFACE,
       gate,
       cgroups,
       observer,

@@ -8,6 +8,7 @@ import type {
 import { assertRunnable, functionCommandLine } from './function-root.ts';
 import { Gate } from './gate.ts';
 import { GatedSandbox, undo } from './gated-sandbox.ts';
+import { SLOT_INTERFACE } from './network.ts';
 
 /**
  * No isolation but a network namespace and a cgroup: the baseline that the other kinds are compared
@@ -43,6 +44,7 @@ async function create(
     return new GatedSandbox({
       id,
       ...netns,
+      networkInterface: SLOT_INTERFACE,
       gate,
       cgroups,
       observer,

@@ -15,6 +15,19 @@ export interface GuestOptions {
   readonly init: readonly [path: string, ...words: string[]];
   /** The tap device to use. Absent: no network. */
   readonly network?: { readonly interfaceName: string; readonly macAddress: string };
+  /** Where QEMU listens for one who speaks QMP; see {@link fitsSocket}. Absent: nowhere. */
+  readonly qmpSocket?: string;
+}
+
+/** How QEMU begins the name of the thread of each vCPU: `CPU 0/KVM` or `CPU 0/TCG`. */
+export const VCPU_THREAD_PREFIX = 'CPU ';
+
+// sun_path of unix(7), with the zero at its end.
+const SOCKET_PATH_BYTES_MAX = 107;
+
+/** True if a unix socket can be bound to this path. */
+export function fitsSocket(path: string): boolean {
+  return Buffer.byteLength(path) <= SOCKET_PATH_BYTES_MAX;
 }
 
 /** The program of each architecture. */
@@ -32,9 +45,12 @@ export function qemuCommand(options: GuestOptions): string[] {
     QEMU_PROGRAMS[options.architecture],
     ...machineWords(options.architecture, options.accelerator),
     ...['-accel', options.accelerator],
+    // Names its threads, so that those of vCPUs can be told from the others.
+    ...['-name', 'lockstep,debug-threads=on'],
     ...['-m', String(options.memoryMib), '-smp', String(options.processors)],
     ...['-nodefaults', '-no-user-config', '-nographic', '-no-reboot', '-monitor', 'none'],
     ...['-serial', 'stdio'],
+    ...qmpWords(options),
     ...['-kernel', options.kernelFile, '-initrd', options.initramfsFile],
     ...['-append', kernelCommandLine(options)],
     ...networkWords(options),
@@ -56,6 +72,16 @@ function networkWords({ network }: GuestOptions): string[] {
   return [
     ...['-netdev', `tap,id=net0,ifname=${network.interfaceName},script=no,downscript=no`],
     ...['-device', `virtio-net-device,netdev=net0,mac=${network.macAddress}`],
+  ];
+}
+
+function qmpWords({ qmpSocket }: GuestOptions): string[] {
+  if (qmpSocket === undefined) return [];
+  // A comma in a value is written twice.
+  const path = qmpSocket.replaceAll(',', ',,');
+  return [
+    ...['-chardev', `socket,id=qmp,path=${path},server=on,wait=off`],
+    ...['-mon', 'chardev=qmp,mode=control'],
   ];
 }
 

@@ -1,5 +1,6 @@
 import type { DeviceFacts } from '../../schemas/device.ts';
 import type { Run } from '../../schemas/run.ts';
+import { deviceConditions } from './device-conditions.ts';
 import type { RunSummary } from './run-summary.ts';
 
 /** A run and what it came to; what conditions are compared from. */
@@ -14,10 +15,10 @@ const NOT_CONDITIONS: readonly string[] = [
   ...['budget', 'unavailable'],
 ];
 
-const FACTS: readonly (keyof DeviceFacts)[] = [
+const FACTS = [
   ...(['architecture', 'model', 'cpuModel', 'cpuCount', 'memoryBytes'] as const),
   ...(['kernel', 'os', 'cgroup', 'isRoot'] as const),
-];
+] as const satisfies readonly (keyof DeviceFacts)[];
 
 /** Memory that differs by less is the same: a kernel reserves a little more or less. */
 const MEMORY_STEP_BYTES = 2 ** 28;
@@ -35,6 +36,7 @@ export function conditionDifferences(before: ConditionSource, after: ConditionSo
     ...FACTS.flatMap((fact) =>
       differs(`${fact} of the devices`, factsOf(first, fact), factsOf(second, fact)),
     ),
+    ...deviceDifferences(first, second),
     ...differs('agent version', agentVersions(first), agentVersions(second)),
     ...differs('coordinator version', [first.coordinatorVersion], [second.coordinatorVersion]),
     ...differs(
@@ -95,11 +97,28 @@ function originDifferences(first: Run, second: Run): string[] {
   return [...differs('origin of the data', [one ?? ''], [other ?? '']), ...limitations];
 }
 
-function factsOf({ devices }: Run, fact: keyof DeviceFacts): string[] {
+function factsOf({ devices }: Run, fact: (typeof FACTS)[number]): string[] {
   return devices.map(({ presence: { facts } }) => {
     if (fact !== 'memoryBytes') return String(facts[fact]);
     const steps = Math.round(facts.memoryBytes / MEMORY_STEP_BYTES);
     return `${((steps * MEMORY_STEP_BYTES) / 2 ** 30).toFixed(2)} GiB`;
+  });
+}
+
+/** Conditions of the devices that both runs know; older agents tell fewer. */
+function deviceDifferences(first: Run, second: Run): string[] {
+  const [one, other] = [first, second].map(({ devices }) => {
+    const all = devices.flatMap(({ presence }) => deviceConditions(presence.facts));
+    return Map.groupBy(all, ({ name }) => name);
+  });
+  return [...(one ?? [])].flatMap(([name, own]) => {
+    const values = other?.get(name)?.map(({ value }) => value);
+    if (values === undefined) return [];
+    return differs(
+      `${name} of the devices`,
+      own.map(({ value }) => value),
+      values,
+    );
   });
 }
 

@@ -10,6 +10,7 @@ import { orderNotes } from './order-notes.ts';
 import { hasLatency, provenanceNotes } from './provenance-notes.ts';
 import type { CellSummary, Note, RunSummary } from './run-summary.ts';
 import { stopRuleNotes } from './stop-rule-notes.ts';
+import { telemetryNotes } from './telemetry-notes.ts';
 
 /** What a reader must know to judge the figures: first how complete they are, then how sound. */
 export function notesOf(sources: NoteSources): Note[] {
@@ -21,6 +22,7 @@ export function notesOf(sources: NoteSources): Note[] {
     ...provenanceNotes(sources.run),
     ...outcomeNotes(sources),
     ...conditionNotes(sources),
+    ...telemetryNotes(sources),
     ...distributionNotes(sources.summary),
     ...orderNotes(sources.summary, sources.plan),
     ...recordNotes(sources.summary),

@@ -5,6 +5,7 @@ import { distinctResults } from './distinct-results.ts';
 import { trialsInOrder } from './measured-result.ts';
 import { SummaryFold } from './summary.ts';
 import type { Note, RunSummary } from './run-summary.ts';
+import type { SampleFindings } from './telemetry-summary.ts';
 
 /** The results of a run, one per key, however many there are. */
 export interface RecordedTrials {
@@ -12,6 +13,8 @@ export interface RecordedTrials {
   readonly counts: RunSummary['results'];
   /** What had to be left out because it is damaged. Absent if nothing is. */
   readonly damage?: Pick<Note, 'message' | 'remedy'>;
+  /** What is wrong with the run's samples, or that it has none. Absent if it is not known. */
+  readonly samples?: SampleFindings | 'none';
   /**
    * All results of one trial after another, in the order of the plan. May be called again.
    *
@@ -44,5 +47,5 @@ export async function summariseTrials(
 ): Promise<RunSummary> {
   const fold = new SummaryFold(run, plan);
   for await (const trial of trials.read(true)) fold.add(trial);
-  return fold.summary(trials.counts, trials.damage);
+  return fold.summary(trials.counts, trials.damage, trials.samples);
 }

@@ -1,6 +1,7 @@
 import type { Failure } from '../../schemas/failure.ts';
 import type { Cell, Instance, InvalidMark, Phase, TrialResult } from '../../schemas/result.ts';
 import type { RunState } from '../../schemas/run.ts';
+import type { SampleFindings, TelemetrySummary } from './telemetry-summary.ts';
 
 /** The version of the shape of {@link RunSummary}; it rises when a field changes its meaning. */
 export const SUMMARY_VERSION = 1;
@@ -304,6 +305,12 @@ export type NoteCode =
   | 'autocorrelation'
   | 'drift'
   | 'no-real-time'
+  | 'sampling-failed'
+  | 'sampling-slow'
+  | 'sampling-thinned'
+  | 'samples-missing'
+  | 'damaged-samples'
+  | 'throttled'
   | 'spread-unknown';
 
 /** Something that a reader must know to judge the figures, with what to do about it. */
@@ -352,5 +359,9 @@ export interface RunSummary {
   readonly setUps: readonly SandboxSetUp[];
   /** Absent if no result tells of the memory of its host. */
   readonly memory?: readonly MemorySlope[];
+  /** How the trials were sampled. Absent if no result tells of it. */
+  readonly telemetry?: TelemetrySummary;
+  /** What is wrong with the samples. Absent if there are none, or it is not known yet. */
+  readonly samples?: SampleFindings;
   readonly notes: readonly Note[];
 }

@@ -16,6 +16,8 @@ import { SUMMARY_VERSION } from './run-summary.ts';
 import type { Exception, RunSummary } from './run-summary.ts';
 import { StartTally } from './start-summary.ts';
 import { intervalCoverageOf } from './statistics/sequential.ts';
+import type { SampleFindings } from './telemetry-summary.ts';
+import { TelemetryTally } from './telemetry-tally.ts';
 
 /** More exceptions than this are counted, and not shown one by one. */
 export const EXCEPTIONS_SHOWN_MAX = 1000;
@@ -46,6 +48,7 @@ export class SummaryFold {
   readonly #start: StartTally;
   readonly #conditions: RunConditions;
   readonly #memory = new MemoryTally();
+  readonly #telemetry = new TelemetryTally();
   readonly #trials = { done: 0, stoodDown: 0 };
   readonly #exceptions: Exception[] = [];
   #exceptionCount = 0;
@@ -77,6 +80,7 @@ export class SummaryFold {
     this.#start.add(measured);
     this.#conditions.add(measured);
     this.#memory.add(results);
+    this.#telemetry.add(results);
     for (const one of measured) this.#addException(one);
   }
 
@@ -85,8 +89,15 @@ export class SummaryFold {
    *
    * @param counts of the results that were read and left out
    * @param damage of the data, in words
+   * @param samples what is wrong with them, or that there are none; absent if it is not known
    */
-  summary(counts: RunSummary['results'], damage?: NoteSources['damage']): RunSummary {
+  summary(
+    counts: RunSummary['results'],
+    damage?: NoteSources['damage'],
+    samples?: SampleFindings | 'none',
+  ): RunSummary {
+    const telemetry = this.#telemetry.summary();
+    const findings = samples === 'none' ? this.#telemetry.allMissing() : samples;
     const { experiment } = this.#run;
     const coverage = intervalCoverageOf(experiment);
     const withoutNotes = {
@@ -108,6 +119,8 @@ export class SummaryFold {
       exceptionCount: this.#exceptionCount,
       setUps: this.#conditions.setUps,
       ...this.#memory.summary(),
+      ...(telemetry === undefined ? {} : { telemetry }),
+      ...(findings === undefined ? {} : { samples: findings }),
     } as const;
     const sources = { run: this.#run, plan: this.#plan, conditions: this.#conditions };
     const notes = notesOf({

@@ -5,9 +5,11 @@ import { LineSplitter } from '../recording/line-reader.ts';
 import type { Line } from '../recording/line-reader.ts';
 import { LineDecoder } from '../recording/recorded-lines.ts';
 import { EndComparison } from '../recording/results-tally.ts';
+import type { ResultsEnd as FileEnd } from '../recording/results-tally.ts';
 import { damagedRun } from '../recording/run-damaged.ts';
 import { decodeDocument } from '../recording/run-document.ts';
 import { planMismatch, ResultFit } from '../recording/run-fit.ts';
+import { decodeHead, SAMPLES_FILE } from '../recording/sample-lines.ts';
 
 /** Largest `run.json` or `plan.json` that is read, bytes: what a string can hold. */
 const DOCUMENT_BYTES_MAX = 500_000_000;
@@ -30,6 +32,7 @@ export class ArchiveContent {
   #plan: Plan | undefined;
   #results = 0;
   #failed = 0;
+  #hasSamples = false;
 
   /** @param runId of which run the files must be */
   constructor(runId: string) {
@@ -46,6 +49,7 @@ export class ArchiveContent {
       return documentReader(path, bytes, (all) => {
         this.#readPlan(all);
       });
+    if (path === SAMPLES_FILE) return this.#samplesReader();
     return path === RESULTS ? this.#resultsReader() : undefined;
   }
 
@@ -54,7 +58,8 @@ export class ArchiveContent {
     const run = this.#knownRun('the list of files');
     if (this.#plan === undefined && run.trialsPlanned > 0)
       throw damagedRun('plan.json', 'is missing');
-    if (this.#results === 0) compareEnd(new EndComparison(run.resultsFile?.end));
+    if (this.#results === 0) compareEnd(RESULTS, new EndComparison(run.resultsFile?.end));
+    if (!this.#hasSamples) compareEnd(SAMPLES_FILE, new EndComparison(run.samplesFile?.end));
     return { run, plan: this.#plan, results: this.#results, failed: this.#failed };
   }
 
@@ -79,29 +84,27 @@ export class ArchiveContent {
 
   #resultsReader(): FileReader {
     const run = this.#knownRun(RESULTS);
-    const splitter = new LineSplitter();
     const decoder = new LineDecoder(TrialResult, run.resultsFile?.lineCheck !== undefined);
     const fit = new ResultFit(run, this.#plan);
-    const comparison = new EndComparison(run.resultsFile?.end);
-    const read = (line: Line): void => {
-      if (line.isWhole && line.bytes?.length === 0) return;
+    return linesReader(RESULTS, run.resultsFile?.end, (line) => {
       const decoded = decoder.decode(line);
       const wrong = 'damage' in decoded ? decoded.damage : fit.mismatch(decoded.value);
-      if (wrong !== undefined) throw damagedRun(`${RESULTS} line ${line.number}`, wrong);
+      if (wrong !== undefined) return wrong;
       this.#results += 1;
       if ('value' in decoded && decoded.value.status === 'failed') this.#failed += 1;
-    };
-    return {
-      push: (chunk) => {
-        comparison.add(chunk);
-        splitter.push(chunk).forEach(read);
-      },
-      end: () => {
-        const rest = splitter.finish();
-        if (rest !== undefined) read(rest);
-        compareEnd(comparison);
-      },
-    };
+      return undefined;
+    });
+  }
+
+  #samplesReader(): FileReader {
+    const run = this.#knownRun(SAMPLES_FILE);
+    this.#hasSamples = true;
+    return linesReader(SAMPLES_FILE, run.samplesFile?.end, (line) => {
+      const decoded = decodeHead(line);
+      if ('damage' in decoded) return decoded.damage;
+      const { runId } = decoded.value;
+      return runId === run.runId ? undefined : `is of run ${runId}`;
+    });
   }
 
   #knownRun(before: string): Run {
@@ -110,9 +113,35 @@ export class ArchiveContent {
   }
 }
 
-function compareEnd(comparison: EndComparison): void {
+/** Reads a file line by line; the first line with which something is wrong is thrown. */
+function linesReader(
+  name: string,
+  end: FileEnd | undefined,
+  wrongWith: (line: Line) => string | undefined,
+): FileReader {
+  const splitter = new LineSplitter();
+  const comparison = new EndComparison(end);
+  const read = (line: Line): void => {
+    if (line.isWhole && line.bytes?.length === 0) return;
+    const wrong = wrongWith(line);
+    if (wrong !== undefined) throw damagedRun(`${name} line ${line.number}`, wrong);
+  };
+  return {
+    push: (chunk) => {
+      comparison.add(chunk);
+      splitter.push(chunk).forEach(read);
+    },
+    end: () => {
+      const rest = splitter.finish();
+      if (rest !== undefined) read(rest);
+      compareEnd(name, comparison);
+    },
+  };
+}
+
+function compareEnd(name: string, comparison: EndComparison): void {
   const difference = comparison.difference();
-  if (difference !== undefined) throw damagedRun(RESULTS, difference.message);
+  if (difference !== undefined) throw damagedRun(name, difference.message);
 }
 
 function documentReader(path: string, bytes: number, read: (all: Buffer) => void): FileReader {

@@ -7,8 +7,12 @@ const FILE_TEXTS: readonly [pattern: RegExp, text: string][] = [
   [/^plan\.json$/, 'The plan: cells (combinations of factors) and trials in their order.'],
   [/^experiment\.yaml$/, 'The experiment as it was submitted.'],
   [/^results\.ndjson$/, 'The raw results: one JSON object per line, device and trial.'],
+  [/^samples\.ndjson$/, 'The raw samples: one JSON object per line, a block of one trial.'],
   [/^events\.ndjson$/, 'What happened to the run and when: one JSON object per line.'],
-  [/\.parquet$/, 'The results as a table in columns. pandas, polars, R and DuckDB read it.'],
+  [
+    /\.parquet$/,
+    'A table in columns: results, instances or samples. pandas, polars, R and DuckDB read it.',
+  ],
   [/^parquet\.json$/, 'Of which results the Parquet files were made, with their digests.'],
   [/\.html$/, 'The report, with all figures in it. Open it in a browser.'],
   [/\.md$/, 'The report, as Markdown text.'],

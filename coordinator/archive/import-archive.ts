@@ -7,7 +7,7 @@ import { OWN_NAMES } from './archive-manifest.ts';
 import type { ArchivedFile, ArchiveManifest } from './archive-manifest.ts';
 import { filesOfFolder } from './folder-files.ts';
 import { readToEnd } from './read-to-end.ts';
-import { syncFolder } from '../recording/sync-folder.ts';
+import { syncFolder } from '../../bus/sync-folder.ts';
 import { verifyArchive } from './verify-archive.ts';
 import type { ArchiveContents, ArchiveSink } from './verify-archive.ts';
 

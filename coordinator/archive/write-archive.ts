@@ -19,7 +19,7 @@ import {
 import type { ArchivedFile, ArchiveManifest } from './archive-manifest.ts';
 import { archiveReadme } from './archive-readme.ts';
 import { bytesOfFile, filesOfFolder } from './folder-files.ts';
-import { syncFolder } from '../recording/sync-folder.ts';
+import { syncFolder } from '../../bus/sync-folder.ts';
 
 const COMPRESSION_LEVEL = 6;
 const MODE = 0o644;

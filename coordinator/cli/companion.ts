@@ -15,6 +15,8 @@ export interface CompanionOptions {
   /** File that gets what it prints. */
   readonly logFile: string;
   readonly logger: Logger;
+  /** Its variables. Absent: those of this process. */
+  readonly environment?: NodeJS.ProcessEnv;
 }
 
 const STOP_TIMEOUT_MS = 45_000;
@@ -84,13 +86,14 @@ export class Companion {
   }
 
   async #runOnce(): Promise<string> {
-    const { entry, args, logFile } = this.#options;
+    const { entry, args, logFile, environment = process.env } = this.#options;
     await mkdir(dirname(logFile), { recursive: true });
     const log = createWriteStream(logFile, { flags: 'a' });
     // A full disk must not end this process; what can't be logged is lost.
     log.on('error', () => undefined);
     const child = spawn(process.execPath, [entry, ...args, '--stdin-lifeline'], {
       stdio: ['pipe', 'pipe', 'pipe'],
+      env: environment,
       // Ctrl-C in the terminal is for this process, which ends the others in good order.
       detached: true,
     });

@@ -3,9 +3,11 @@ import { recordedTrials } from '../analysis/recorded-trials.ts';
 import type { RecordedTrials } from '../analysis/recorded-trials.ts';
 import { LockstepError } from '../../schemas/errors.ts';
 import type { Plan } from '../../schemas/plan.ts';
+import { isEnded } from '../../schemas/run.ts';
 import type { Run } from '../../schemas/run.ts';
 import { DataDamage } from '../recording/data-damage.ts';
 import type { RunFolder } from '../recording/run-folder.ts';
+import { SAMPLES_FILE } from '../recording/sample-lines.ts';
 import { compactRun } from '../store/compact-run.ts';
 import { openManifest, readManifest } from '../store/manifest.ts';
 import type { Manifest } from '../store/manifest.ts';
@@ -34,8 +36,9 @@ export async function openTrials(
 ): Promise<OpenedTrials> {
   if ((await sizeOf(folder.path('results.ndjson'))) > bytesInMemoryMax) {
     const manifest = await parquetOf(folder, say, openManifest);
-    if (manifest !== undefined) return fromParquet(folder, manifest);
+    if (manifest !== undefined) return fromParquet(folder, manifest, isEnded(run.state));
   }
+  const samples = isEnded(run.state) ? await samplesOf(folder, say) : undefined;
   const damage = new DataDamage();
   const results = await folder.readResults({ run, plan, damage });
   const found = damage.describe();
@@ -43,7 +46,15 @@ export async function openTrials(
     ...recordedTrials(run, plan, results),
     hasTables: false,
     ...(found === undefined ? {} : { damage: found }),
+    ...(samples === undefined ? {} : { samples }),
   };
+}
+
+/** What is wrong with the samples of a run that ended: that is known once they are in a table. */
+async function samplesOf(folder: RunFolder, say: Say): Promise<OpenedTrials['samples']> {
+  if ((await sizeOf(folder.path(SAMPLES_FILE))) === 0) return 'none';
+  const manifest = await parquetOf(folder, say, openManifest);
+  return manifest === undefined ? undefined : findingsOf(manifest);
 }
 
 /**
@@ -73,11 +84,12 @@ export async function parquetOf(
   }
 }
 
-function fromParquet(folder: RunFolder, manifest: Manifest): OpenedTrials {
+function fromParquet(folder: RunFolder, manifest: Manifest, isOver: boolean): OpenedTrials {
   let verified: Promise<void> | undefined;
   return {
     hasTables: true,
     counts: manifest.counts,
+    ...(isOver ? { samples: findingsOf(manifest) } : {}),
     async *read(forFigures = false) {
       // The database is loaded only where it is needed: it takes a quarter of a second.
       const { readParquetTrials } = await import('../store/read-trials.ts');
@@ -89,6 +101,12 @@ function fromParquet(folder: RunFolder, manifest: Manifest): OpenedTrials {
       await verified;
     },
   };
+}
+
+function findingsOf({ samples }: Manifest): NonNullable<OpenedTrials['samples']> {
+  if (samples === undefined) return 'none';
+  const { missing, damaged, damage, throttled } = samples;
+  return { missing, damaged, damage, throttled };
 }
 
 async function sizeOf(path: string): Promise<number> {

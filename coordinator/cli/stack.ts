@@ -5,7 +5,10 @@ import { ArtefactCache } from '../../bus/artefact-cache.ts';
 import { connectBus } from '../../bus/connection.ts';
 import type { Bus } from '../../bus/bus.ts';
 import { readCredentialFile } from '../../bus/credential-file.ts';
+import type { LogOutlet } from '../../telemetry/log-outlet.ts';
+import type { Destination } from '../../telemetry/payload.ts';
 import { Coordinator } from '../coordinator.ts';
+import { CoordinatorTelemetry } from '../telemetry/coordinator-telemetry.ts';
 import { Companion } from './companion.ts';
 import type { Trouble } from './companion.ts';
 import { startEmbeddedServer } from './embedded-server.ts';
@@ -31,6 +34,10 @@ export interface StackOptions {
     researcherCredentials: string | undefined;
   };
   readonly logger: Logger;
+  /** Where that logger writes to, so that its lines can be exported. Absent: they are not. */
+  readonly logOutlet?: LogOutlet;
+  /** Where the coordinator brings telemetry to. Absent: nowhere. */
+  readonly endpoints?: readonly Destination[];
 }
 
 /** What was started. */
@@ -49,6 +56,8 @@ export interface Stack {
 }
 
 type Undo = () => Promise<void>;
+
+const DRAIN_TIMEOUT_MS = 1000;
 
 /**
  * Starts the server (unless one is named), the timekeeper, the coordinator and local agents, in
@@ -81,13 +90,22 @@ async function startParts(options: StackOptions, undo: Undo[], stop: Undo): Prom
     logger,
   });
   undo.push(() => bus.close());
+  const telemetry = await openTelemetry(options, bus, undo);
   const coordinator = await Coordinator.start({
     bus,
     dataFolder: home.folder,
     cache: new ArtefactCache(home.cacheFolder),
     logger,
+    ...(options.endpoints === undefined ? {} : { endpoints: options.endpoints }),
+    ...(telemetry === undefined ? {} : { tracer: telemetry.tracer, onQuiet: telemetry.onQuiet }),
   });
+  telemetry?.start(coordinator.health);
   undo.push(() => coordinator.stop());
+  // What the agents sent last is in the stream; it stays there if the endpoints are away.
+  undo.push(async () => {
+    await telemetry?.flush();
+    await coordinator.drainTelemetry(DRAIN_TIMEOUT_MS);
+  });
   await writeContext(home, server, undo);
   const agents = startAgents(options, server.url);
   // Agents end before the coordinator, which still takes their last results.
@@ -99,6 +117,24 @@ async function startParts(options: StackOptions, undo: Undo[], stop: Undo): Prom
   const troubleOf = (wanted: string): Trouble | undefined =>
     agents.find(({ deviceId }) => deviceId === wanted)?.companion.trouble;
   return { coordinator, bus, url: server.url, agentIds, troubleOf, failed: failed.promise, stop };
+}
+
+/** Without an endpoint nobody would take what the coordinator tells, so it collects nothing. */
+async function openTelemetry(
+  { home, endpoints = [], logger, logOutlet }: StackOptions,
+  bus: Bus,
+  undo: Undo[],
+): Promise<CoordinatorTelemetry | undefined> {
+  if (endpoints.length === 0) return undefined;
+  const telemetry = await CoordinatorTelemetry.open({
+    bus,
+    folder: join(home.folder, 'telemetry'),
+    environment: process.env,
+    logger,
+    ...(logOutlet === undefined ? {} : { logOutlet }),
+  });
+  undo.push(() => telemetry.stop());
+  return telemetry;
 }
 
 interface ProvidedServer {
@@ -165,8 +201,17 @@ function startAgents(
       ],
       logFile: join(home.folder, 'logs', `${deviceId}.log`),
       logger,
+      environment: agentEnvironment(),
     }),
   }));
+}
+
+// An endpoint that the coordinator's variables name gets telemetry from the relay. An agent that
+// inherited them would send the same there once more.
+function agentEnvironment(): NodeJS.ProcessEnv {
+  return Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !name.startsWith('OTEL_EXPORTER_OTLP_')),
+  );
 }
 
 function localAgentIds(count: number): string[] {

@@ -6,6 +6,7 @@ import { PHASES } from '../../schemas/result.ts';
 import type { PhaseStamps } from '../../schemas/result.ts';
 import type { RunFolder } from '../recording/run-folder.ts';
 import type { TrialTelemetry } from '../report/telemetry-section.ts';
+import { parseAttributes } from '../store/sample-columns.ts';
 import { parquetOf } from './recorded-run.ts';
 import type { OpenedTrials, Say } from './recorded-run.ts';
 
@@ -25,7 +26,9 @@ export async function trialTelemetry(
   say: Say,
 ): Promise<TrialTelemetry[]> {
   const { cells, hosts } = summary;
-  if (!(await exists(folder.path('samples.parquet')))) return [];
+  const names = ['samples.parquet', 'samples.ndjson'];
+  const there = await Promise.all(names.map((name) => exists(folder.path(name))));
+  if (!there.includes(true)) return [];
   if (!trials.hasTables && (await parquetOf(folder, say)) === undefined) return [];
   const { readTrialStamps } = await import('../store/read-stamps.ts');
   const { readTrialSamples } = await import('../store/read-samples.ts');
@@ -78,10 +81,11 @@ function telemetryOf(
         return atMonoNs === undefined ? [] : [[phase, sinceRequestMs(atMonoNs)]];
       }),
     ),
-    series: found.series.map(({ source, metric, unit, instance, points }) => ({
+    series: found.series.map(({ source, metric, attributes, unit, instance, points }) => ({
       source,
       metric,
       unit,
+      ...(attributes === undefined ? {} : { attributes: parseAttributes(attributes) }),
       ...(instance === undefined ? {} : { instance: `sandbox ${instance}` }),
       points: points.map(({ atMonoNs, value }) => ({
         sinceRequestMs: sinceRequestMs(atMonoNs),

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { Bus } from '../../bus/bus.ts';
+import type { MessageHeaders } from '../../bus/message-headers.ts';
 import { LockstepError } from '../../schemas/errors.ts';
 import { COMMANDS } from '../../schemas/messages.ts';
 import { commandSubject } from '../../schemas/subjects.ts';
@@ -23,15 +24,16 @@ export type CommandOutcome<V extends CommandVerb> =
  */
 export async function commandDevice<V extends CommandVerb>(
   bus: Bus,
-  target: { deviceId: string; verb: V; timeoutMs: number },
+  target: { deviceId: string; verb: V; timeoutMs: number; headers?: MessageHeaders },
   message: CommandMessage<V>,
 ): Promise<CommandReply<V>> {
-  const { deviceId, verb, timeoutMs } = target;
+  const { deviceId, verb, timeoutMs, headers = {} } = target;
   try {
     // One entry of the table is indexed by a type parameter, which the compiler can't follow.
     const exchange = COMMANDS[verb] as { request: z.ZodType; reply: z.ZodType };
     const subject = commandSubject(deviceId, verb);
-    return (await bus.request(subject, exchange, message, { timeoutMs })) as CommandReply<V>;
+    const options = { timeoutMs, headers };
+    return (await bus.request(subject, exchange, message, options)) as CommandReply<V>;
   } catch (error) {
     if (!(error instanceof LockstepError) || !isSilence(error)) throw error;
     throw new LockstepError(

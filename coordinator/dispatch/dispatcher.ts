@@ -5,7 +5,7 @@ import type { Failure } from '../../schemas/failure.ts';
 import type { PlannedTrial } from '../../schemas/plan.ts';
 import { PROTOCOL_VERSION } from '../../schemas/protocol.ts';
 import type { TrialResult } from '../../schemas/result.ts';
-import type { BarrierDesk, Release } from './barrier-desk.ts';
+import type { BarrierDesk } from './barrier-desk.ts';
 import type { CommandMessage, CommandOutcome } from './device-commands.ts';
 import type { Fleet } from './fleet.ts';
 import { LookKeeper } from './look-keeper.ts';
@@ -14,7 +14,8 @@ import type { Recorder } from '../recording/recorder.ts';
 import type { RunJournal } from '../recording/run-journal.ts';
 import { TrialBook } from './trial-book.ts';
 import { TrialTiming } from './trial-timing.ts';
-import type { ProbeTiming } from './trial-timing.ts';
+import type { ProbeTiming, TimedRelease } from './trial-timing.ts';
+import type { RunTracer, TrialTrace } from '../telemetry/run-tracer.ts';
 import { divideIntoWaves } from './waves.ts';
 
 /** Time to arm: the untimed set-up of a trial and a burst of clock probes, ms. */
@@ -38,11 +39,13 @@ export interface DispatcherPorts {
   readonly recorder: Recorder;
   readonly journal: RunJournal;
   readonly barriers: BarrierDesk;
+  readonly tracer: RunTracer;
 }
 
 /** A trial as one wave of the fleet does it. */
 interface WaveTrial {
   readonly trial: PlannedTrial;
+  readonly trace: TrialTrace;
   readonly wave: number;
   /** All devices of the wave, prepared or not. */
   readonly deviceIds: readonly string[];
@@ -78,12 +81,14 @@ export class Dispatcher {
    * STORAGE_FAILED if results can't be kept.
    */
   async runTrials(trials: readonly PlannedTrial[], signal: AbortSignal): Promise<void> {
-    const { journal } = this.#ports;
+    const { journal, tracer, recorder } = this.#ports;
     const keeper = new LookKeeper(journal, trials);
     for (const [index, trial] of trials.entries()) {
       await assertFreeSpace(journal.folder.folder);
       await this.#gather(signal);
-      const results = await this.#runTrial(trial, signal);
+      const results = await tracer.traceTrial(trial, recorder, (trace) =>
+        this.#runTrial({ trial, trace }, signal),
+      );
       if (results === undefined) return;
       keeper.note(trial, results);
       journal.trialDone();
@@ -112,8 +117,12 @@ export class Dispatcher {
   }
 
   /** Resolves with what was reported; undefined if it was not done, as the run was cancelled. */
-  async #runTrial(trial: PlannedTrial, signal: AbortSignal): Promise<TrialResult[] | undefined> {
+  async #runTrial(
+    traced: Pick<WaveTrial, 'trial' | 'trace'>,
+    signal: AbortSignal,
+  ): Promise<TrialResult[] | undefined> {
     const { fleet, journal } = this.#ports;
+    const { trial } = traced;
     const waves = divideIntoWaves(fleet.deviceIds, journal.run.experiment.waves);
     const reported: TrialResult[] = [];
     let failed = 0;
@@ -121,7 +130,7 @@ export class Dispatcher {
     let stoodDown: Failure | undefined;
     for (const [wave, deviceIds] of waves.entries()) {
       if (signal.aborted) return undefined;
-      const waveTrial = { trial, wave, deviceIds };
+      const waveTrial = { ...traced, wave, deviceIds };
       if (stoodDown !== undefined) {
         await this.#recordAll(trial, sameFor(deviceIds, stoodDown));
         failed += deviceIds.length;
@@ -156,7 +165,7 @@ export class Dispatcher {
       },
     });
     try {
-      const armed = await this.#arm(waveTrial);
+      const armed = await waveTrial.trace.step('arm devices', () => this.#arm(waveTrial));
       if (isAborted(signal)) await this.#standDown(armed, cancelled());
       else if (armed.armedIds.length > 0) await this.#go(armed, book, signal);
       return { results: book.results, reason: armed.stoodDown };
@@ -172,7 +181,7 @@ export class Dispatcher {
     const prepared = new Set(fleet.prepared);
     const deviceIds = waveTrial.deviceIds.filter((deviceId) => prepared.has(deviceId));
     const outcomes = await fleet.command(
-      { deviceIds, verb: 'arm', timeoutMs: ARM_TIMEOUT_MS },
+      { deviceIds, verb: 'arm', timeoutMs: ARM_TIMEOUT_MS, headers: waveTrial.trace.headers },
       (deviceId) =>
         this.#armMessage(trial, {
           wave,
@@ -254,9 +263,10 @@ export class Dispatcher {
       opened.leave(deviceId, failure?.message ?? 'its trial is over');
     };
     try {
-      const outcomes = await fleet.command(
-        { deviceIds: armed.armedIds, verb: 'go', timeoutMs: ACKNOWLEDGE_TIMEOUT_MS },
-        () => ({ ...names, ...instant }),
+      const { armedIds: deviceIds, trace } = armed;
+      const target = { deviceIds, timeoutMs: ACKNOWLEDGE_TIMEOUT_MS, headers: trace.headers };
+      const outcomes = await trace.step('go devices', () =>
+        fleet.command({ ...target, verb: 'go' }, () => ({ ...names, ...instant })),
       );
       this.#timing.noteGone(leadNs, outcomes);
       await journal.event({
@@ -268,14 +278,14 @@ export class Dispatcher {
       // A device that did not answer may have heard go all the same, so its result is waited for.
       const refusals = this.#refusals(outcomes, 'DEVICE_LOST');
       await this.#recordAll(armed.trial, refusals);
-      await this.#awaitResults(armed, book, signal);
+      await trace.step('await results', () => this.#awaitResults(armed, book, signal));
     } finally {
       barriers.close(names);
     }
   }
 
   /** Without a timekeeper there is no instant: this trial fails, and the run goes on. */
-  async #instantOrStandDown(armed: Armed, leadNs: bigint): Promise<Release | undefined> {
+  async #instantOrStandDown(armed: Armed, leadNs: bigint): Promise<TimedRelease | undefined> {
     try {
       return await this.#timing.instantAhead(leadNs);
     } catch (error) {

@@ -1,4 +1,5 @@
 import type { Bus } from '../../bus/bus.ts';
+import type { MessageHeaders } from '../../bus/message-headers.ts';
 import { LockstepError } from '../../schemas/errors.ts';
 import type { Presence } from '../../schemas/device.ts';
 import { commandDevice } from './device-commands.ts';
@@ -82,14 +83,20 @@ export class Fleet {
    * again: otherwise, until its silence shows, every trial would fail at once on it.
    */
   async command<V extends CommandVerb>(
-    target: { deviceIds: readonly string[]; verb: V; timeoutMs: number },
+    target: {
+      deviceIds: readonly string[];
+      verb: V;
+      timeoutMs: number;
+      headers?: MessageHeaders;
+    },
     messageFor: (deviceId: string) => CommandMessage<V>,
   ): Promise<CommandOutcome<V>[]> {
-    const { verb, timeoutMs } = target;
+    const { deviceIds, ...command } = target;
+    const { verb } = command;
     const outcomes = await Promise.all(
-      target.deviceIds.map((deviceId) =>
+      deviceIds.map((deviceId) =>
         this.#untilLost(deviceId, this.#preparedStart.get(deviceId), () =>
-          commandDevice(this.#bus, { deviceId, verb, timeoutMs }, messageFor(deviceId)),
+          commandDevice(this.#bus, { deviceId, ...command }, messageFor(deviceId)),
         ),
       ),
     );

@@ -5,9 +5,13 @@ import type { BarrierDesk } from './barrier-desk.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { Fleet } from './fleet.ts';
 import { writeRunTables } from './run-tables.ts';
+import { SampleWait } from './sample-wait.ts';
 import type { Recorder } from '../recording/recorder.ts';
+import type { SampleRecorder } from '../recording/sample-recorder.ts';
 import type { Registry } from '../registry.ts';
 import type { RunJournal } from '../recording/run-journal.ts';
+import { RunTracer } from '../telemetry/run-tracer.ts';
+import type { Tracing } from '../telemetry/run-tracer.ts';
 
 /** Time for devices to end a run, ms. */
 const RELEASE_TIMEOUT_MS = 60_000;
@@ -17,7 +21,11 @@ export interface ExecutionPorts {
   readonly bus: Bus;
   readonly registry: Registry;
   readonly recorder: Recorder;
+  readonly samples: SampleRecorder;
   readonly barriers: BarrierDesk;
+  /** True if the relay has an endpoint, so that devices need encode what it would send. */
+  readonly exportsTelemetry: () => boolean;
+  readonly tracing: Tracing;
 }
 
 /**
@@ -43,19 +51,30 @@ export async function executeRun(
       functions: run.functions,
       limits: run.experiment.limits,
       ...(run.guestKernelDigest === undefined ? {} : { guestKernelDigest: run.guestKernelDigest }),
+      telemetry: run.experiment.telemetry,
+      exportsTelemetry: ports.exportsTelemetry(),
+      experiment: run.experiment.experiment,
     },
     ports,
   );
+  const { runId } = run;
+  const { experiment, telemetry } = run.experiment;
+  const traced = { runId, experiment, isLive: telemetry.live };
+  const tracer = new RunTracer({ ...traced, devices: deviceIds.length }, ports.tracing);
+  const samples = new SampleWait(ports, runId);
   try {
-    await journal.enter('preparing', `preparing ${deviceIds.length} devices`);
-    await prepareAll(fleet, journal);
-    if (signal.aborted) return;
-    await journal.update({ startedAtUtcMs: Date.now() });
-    await journal.enter('running', `running ${plan.trials.length} trials`);
-    const dispatcher = new Dispatcher({ ...ports, fleet, journal });
-    await dispatcher.runTrials(plan.trials, signal);
+    await tracer.traceRun(async () => {
+      await journal.enter('preparing', `preparing ${deviceIds.length} devices`);
+      await prepareAll(fleet, journal);
+      if (signal.aborted) return;
+      await journal.update({ startedAtUtcMs: Date.now() });
+      await journal.enter('running', `running ${plan.trials.length} trials`);
+      const dispatcher = new Dispatcher({ ...ports, fleet, journal, tracer });
+      await dispatcher.runTrials(plan.trials, signal);
+    });
   } finally {
     await releaseAll(fleet, journal);
+    await samples.settle(journal, signal);
     await writeRunTables(journal, signal);
   }
 }

@@ -1,5 +1,6 @@
 import type { Bus } from '../../bus/bus.ts';
 import type { RunJournal } from '../recording/run-journal.ts';
+import type { RunTracer } from '../telemetry/run-tracer.ts';
 import type { Release } from './barrier-desk.ts';
 import type { CommandOutcome } from './device-commands.ts';
 import { readFleetClock } from './fleet-clock.ts';
@@ -10,6 +11,13 @@ import { ProbeStagger } from './probe-stagger.ts';
 export interface TrialTimingPorts {
   readonly bus: Bus;
   readonly journal: RunJournal;
+  readonly tracer: RunTracer;
+}
+
+/** An instant ahead, and how it is exported. */
+export interface TimedRelease extends Release {
+  /** UTC minus fleet time, ns, as the coordinator's spans have it. */
+  readonly utcMinusFleetNs: bigint;
 }
 
 /** How a device probes its clock in a trial. */
@@ -67,10 +75,12 @@ export class TrialTiming {
    *
    * @throws LockstepError if the timekeeper does not answer.
    */
-  async instantAhead(leadNs: bigint): Promise<Release> {
-    const { bus, journal } = this.#ports;
-    const { fleetTime, nowFleetNs } = await readFleetClock(bus);
+  async instantAhead(leadNs: bigint): Promise<TimedRelease> {
+    const { bus, journal, tracer } = this.#ports;
+    const reading = await readFleetClock(bus);
+    const { fleetTime, nowFleetNs } = reading;
     if (journal.run.fleetTime !== fleetTime) await journal.update({ fleetTime });
-    return { fleetTime, startAtFleetNs: nowFleetNs + leadNs };
+    const utcMinusFleetNs = tracer.utcMinusFleetNs(reading);
+    return { fleetTime, startAtFleetNs: nowFleetNs + leadNs, utcMinusFleetNs };
   }
 }

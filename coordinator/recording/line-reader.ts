@@ -4,6 +4,8 @@ import type { FileHandle } from 'node:fs/promises';
 export interface Line {
   /** From 1. */
   readonly number: number;
+  /** Where it begins, bytes from the begin of the file. */
+  readonly fromByte: number;
   /** Undefined if the line is longer than any that is read. */
   readonly bytes: Buffer | undefined;
   /** False for a last line without a line end: whoever wrote it did not come to its end. */
@@ -22,6 +24,7 @@ export class LineSplitter {
   #rest: Buffer[] = [];
   #restBytes = 0;
   #number = 0;
+  #fromByte = 0;
 
   constructor(lineBytesMax = LINE_BYTES_MAX) {
     this.#lineBytesMax = lineBytesMax;
@@ -56,9 +59,11 @@ export class LineSplitter {
     const [only, second] = this.#rest;
     const isTooLong = this.#restBytes > this.#lineBytesMax;
     const bytes = second === undefined && only !== undefined ? only : Buffer.concat(this.#rest);
+    const fromByte = this.#fromByte;
+    this.#fromByte += this.#restBytes + 1;
     this.#rest = [];
     this.#restBytes = 0;
-    return { number: this.#number, bytes: isTooLong ? undefined : bytes, isWhole };
+    return { number: this.#number, fromByte, bytes: isTooLong ? undefined : bytes, isWhole };
   }
 }
 

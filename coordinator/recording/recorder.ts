@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import { resultKey } from '../../schemas/result.ts';
 import type { TrialResult } from '../../schemas/result.ts';
 import { DataDamage } from './data-damage.ts';
-import { LateSeal } from './late-seal.ts';
+import { LateSeals } from './late-seals.ts';
 import { RunFolder } from './run-folder.ts';
 
 /** Runs whose keys are kept in memory; the oldest are forgotten and read again when needed. */
@@ -18,7 +18,6 @@ export interface RecordWatcher {
 
 interface OpenRun {
   readonly folder: RunFolder;
-  readonly seal: LateSeal;
   /** Who reported each result that is on disk. */
   readonly reportedBy: Map<string, TrialResult['reportedBy']>;
 }
@@ -31,13 +30,16 @@ interface OpenRun {
 export class Recorder {
   readonly #dataFolder: string;
   readonly #logger: Logger;
+  readonly #seals: LateSeals;
   readonly #runs = new Map<string, Promise<OpenRun>>();
   readonly #watchers = new Set<RecordWatcher>();
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(dataFolder: string, logger: Logger) {
+  /** @param seals shared with whoever else adds to the runs */
+  constructor(dataFolder: string, logger: Logger, seals = new LateSeals(dataFolder, logger)) {
     this.#dataFolder = dataFolder;
     this.#logger = logger;
+    this.#seals = seals;
   }
 
   /**
@@ -69,7 +71,7 @@ export class Recorder {
     }
     await run.folder.appendResults([result]);
     run.reportedBy.set(key, result.reportedBy);
-    await run.seal.renew();
+    await this.#seals.renew(result.runId);
     for (const watcher of this.#watchers) watcher.onResult(result);
     return true;
   }
@@ -96,5 +98,5 @@ async function openRun(folder: RunFolder, logger: Logger): Promise<OpenRun> {
   }
   const found = damage.describe();
   if (found !== undefined) logger.warn({ folder: folder.folder, ...found }, 'damaged results');
-  return { folder, reportedBy, seal: new LateSeal(folder, logger) };
+  return { folder, reportedBy };
 }

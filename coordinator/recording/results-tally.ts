@@ -55,6 +55,17 @@ export class ResultsTally {
   }
 }
 
+/** What was counted of the files of a run that only grow. */
+export interface RunTallies {
+  readonly results: ResultsTally;
+  readonly samples: ResultsTally;
+}
+
+/** Tallies of nothing so far. */
+export function newTallies(): RunTallies {
+  return { results: new ResultsTally(), samples: new ResultsTally() };
+}
+
 /** How a file differs from what `run.json` states of it. */
 export interface EndDifference {
   readonly message: string;

@@ -11,10 +11,11 @@ import { readRecordedLines } from './recorded-lines.ts';
 import { isMissing, openRegular } from './regular-file.ts';
 import { streamRecordedResults } from './result-reading.ts';
 import type { ResultReading } from './result-reading.ts';
-import { ResultsTally } from './results-tally.ts';
+import { newTallies } from './results-tally.ts';
 import { damagedRun } from './run-damaged.ts';
 import { readDocument } from './run-document.ts';
 import { planMismatch } from './run-fit.ts';
+import { SAMPLES_FILE } from './sample-lines.ts';
 
 const RESULTS = 'results.ndjson';
 const EVENTS = 'events.ndjson';
@@ -30,8 +31,9 @@ export interface RunRecord {
 
 /**
  * The folder of one run: plain files that stand alone. `run.json` and `plan.json` are replaced as
- * a whole; `results.ndjson` and `events.ndjson` only grow. Whoever reads them needs nothing else.
- * Reading checks what is there; see README.md beside this file for what becomes of damage.
+ * a whole; `results.ndjson`, `samples.ndjson` and `events.ndjson` only grow. Whoever reads them
+ * needs nothing else. Reading checks what is there; see README.md beside this file for what becomes
+ * of damage.
  */
 export class RunFolder {
   readonly folder: string;
@@ -92,20 +94,35 @@ export class RunFolder {
     );
   }
 
+  /**
+   * Adds a block of samples; resolves when it is on disk.
+   *
+   * @param json the block as JSON on one line
+   */
+  async appendSamples(json: string): Promise<void> {
+    await this.#appendLines(SAMPLES_FILE, [json]);
+  }
+
   /** Adds a ledger event. */
   async appendEvent(event: LedgerEvent): Promise<void> {
     await this.#append(EVENTS, [LedgerEvent.encode(event)]);
   }
 
   /**
-   * The run, with length and digest of its results as they are now: what `run.json` states once
-   * the run has ended, so that a reader sees whether results are missing or were changed.
+   * The run, with length and digest of its results and samples as they are now: what `run.json`
+   * states once the run has ended, so that a reader sees whether some are missing or were changed.
    *
-   * @param tally what was counted of the results before, to count only what is new
+   * @param tallies what was counted before, to count only what is new
    */
-  async sealed(run: Run, tally = new ResultsTally()): Promise<Run> {
-    await tally.readOn(this.path(RESULTS));
-    return { ...run, resultsFile: { ...run.resultsFile, end: tally.end } };
+  async sealed(run: Run, tallies = newTallies()): Promise<Run> {
+    const { results, samples } = tallies;
+    await results.readOn(this.path(RESULTS));
+    await samples.readOn(this.path(SAMPLES_FILE));
+    return {
+      ...run,
+      resultsFile: { ...run.resultsFile, end: results.end },
+      ...(samples.end.bytes === 0 ? {} : { samplesFile: { end: samples.end } }),
+    };
   }
 
   /**
@@ -196,6 +213,11 @@ export class RunFolder {
     }
   }
 
+  /** The same for samples, which are added to by themselves. */
+  async healSamples(): Promise<void> {
+    await this.#guard(SAMPLES_FILE, () => cutTornLine(this.path(SAMPLES_FILE)));
+  }
+
   /** Why there is no `run.json`: no such run, or one that has lost it. */
   async #missingRun(): Promise<LockstepError> {
     try {
@@ -213,10 +235,17 @@ export class RunFolder {
   }
 
   async #append(name: string, values: readonly unknown[]): Promise<void> {
+    await this.#appendLines(
+      name,
+      values.map((value) => JSON.stringify(value)),
+    );
+  }
+
+  async #appendLines(name: string, texts: readonly string[]): Promise<void> {
     await this.#guard(name, async () => {
       await mkdir(this.folder, { recursive: true });
       if (this.#torn.has(name)) await this.#cutTorn(name);
-      const text = values.map((value) => `${withCheck(JSON.stringify(value))}\n`).join('');
+      const text = texts.map((json) => `${withCheck(json)}\n`).join('');
       try {
         await appendFile(this.path(name), text, { flush: true });
       } catch (error) {

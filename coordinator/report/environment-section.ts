@@ -1,4 +1,5 @@
 import { hostFinder } from '../analysis/co-location.ts';
+import { deviceConditions } from '../analysis/device-conditions.ts';
 import type { RunSummary } from '../analysis/run-summary.ts';
 import type { Device } from '../../schemas/device.ts';
 import type { Run } from '../../schemas/run.ts';
@@ -32,7 +33,7 @@ export function environmentSection(run: Run, summary: RunSummary): Markup {
             run.devices.map((device) => deviceRow(device, hostOf)),
           )
     }
-    ${clockTable(summary.start)} ${sandboxTable(run, summary)}
+    ${conditionTable(run)} ${clockTable(summary.start)} ${sandboxTable(run, summary)}
     ${textTable(
       'Artefacts: one digest names every byte that ran in a sandbox',
       ['artefact', 'digest'],
@@ -74,6 +75,28 @@ function deviceRow({ presence }: Device, hostOf: (deviceId: string) => string): 
       .map(([name, value]) => `${name}=${value}`)
       .join(', '),
   ];
+}
+
+/** What devices found of themselves, a row for each value, so that what differs stands out. */
+function conditionTable({ devices }: Run): Markup | undefined {
+  const found = devices.flatMap(({ presence: { deviceId, facts } }) =>
+    deviceConditions(facts).map(({ name, value }) => ({ name, value, deviceId })),
+  );
+  if (found.length === 0) return undefined;
+  const groups = Map.groupBy(found, ({ name, value }) => JSON.stringify([name, value]));
+  const names = [...new Set(found.map(({ name }) => name))];
+  const rows = [...groups.values()].flatMap((group) => {
+    const [first] = group;
+    if (first === undefined) return [];
+    const ids = group.map(({ deviceId }) => deviceId);
+    const whose = ids.length === devices.length && ids.length > 1 ? 'all' : ids.join(', ');
+    return [[first.name, first.value, whose]];
+  });
+  return textTable(
+    'Conditions of the devices, as they measured them',
+    ['condition', 'value', 'devices'],
+    rows.toSorted(([a = ''], [b = '']) => names.indexOf(a) - names.indexOf(b)),
+  );
 }
 
 /** What each kind of sandbox ran on, as the results say; then what devices could not run. */

@@ -6,6 +6,7 @@ import type { Markup } from './markup.ts';
 import { END_POINT_TEXTS, PROCEDURE_TEXTS } from './metric-texts.ts';
 import { printable } from './printable.ts';
 import { provenanceEntries } from './provenance-entries.ts';
+import { samplingMethod } from './sampling-method.ts';
 
 /** How the figures came about: procedure, end points, order, limits, budgets and statistics. */
 export function methodSection(run: Run, plan: Plan, summary: RunSummary): Markup {
@@ -44,7 +45,7 @@ export function methodSection(run: Run, plan: Plan, summary: RunSummary): Markup
             <dd>${printable(text)}</dd>`,
       )}
     </dl>
-    ${statistics()}
+    ${samplingMethod(summary)} ${statistics()}
   </section>`;
 }
 

@@ -8,6 +8,7 @@ const FILE_TEXTS: Readonly<Record<string, string>> = {
   'results.parquet': 'one row per result',
   'instances.parquet': 'one row per sandbox, with the instants of its phases',
   'samples.parquet': 'what was sampled around each trial',
+  'samples.ndjson': 'the same as the devices sent it, one block per line',
   'plan.json': 'the ordered trials',
   'run.json': 'the experiment, the devices and how the run ended',
   'experiment.yaml': 'the experiment as it was submitted',

@@ -5,8 +5,9 @@ import { LockstepError } from '../../schemas/errors.ts';
 import { STORE_SCHEMA_VERSION } from './column.ts';
 import { replaceFile } from '../recording/append-file.ts';
 import { NOTHING, digestFile } from '../recording/file-digest.ts';
+import { SAMPLES_FILE } from '../recording/sample-lines.ts';
 import type { FileDigest } from '../recording/file-digest.ts';
-import { syncFolder } from '../recording/sync-folder.ts';
+import { syncFolder } from '../../bus/sync-folder.ts';
 
 /** The file that says which Parquet files belong to which results. It is written last. */
 export const MANIFEST_FILE = 'parquet.json';
@@ -14,8 +15,32 @@ export const MANIFEST_FILE = 'parquet.json';
 /** The Parquet files that are made of a run's results. */
 export const TABLE_FILES = ['results.parquet', 'instances.parquet'] as const;
 
+/** The Parquet file that is made of a run's samples, if it has any. */
+export const SAMPLES_TABLE = 'samples.parquet';
+
+const RESULTS = 'results.ndjson';
+
 const count = z.int().min(0);
 const Digest = z.object({ bytes: count, sha256: z.string().regex(/^[0-9a-f]{64}$/) });
+
+/** What was found in a run's samples.ndjson. */
+const SampleCounts = z.object({
+  /** Distinct blocks. */
+  blocks: count,
+  /** Blocks that were there before, and were left out. */
+  duplicates: count,
+  /** Rows of samples.parquet. */
+  rows: count,
+  /** Lines that were left out because they are damaged, or of no device or trial of the run. */
+  damaged: count,
+  /** The first places of damage, in words. */
+  damage: z.array(z.string()),
+  /** What results announce and is not there: devices' parts in trials, and blocks. */
+  missing: z.object({ trials: count, blocks: count }),
+  /** Devices that were throttled while they were sampled, and in how many trials. */
+  throttled: z.array(z.object({ device: z.string(), condition: z.string(), trials: count })),
+});
+export type SampleCounts = z.output<typeof SampleCounts>;
 
 /** What `parquet.json` holds. */
 export const Manifest = z.object({
@@ -35,6 +60,8 @@ export const Manifest = z.object({
     foreign: count,
   }),
   instances: count,
+  /** The samples.ndjson and what was made of it. Absent if there was none. */
+  samples: z.object({ source: Digest, file: Digest, ...SampleCounts.shape }).optional(),
   files: z.record(z.enum(TABLE_FILES), Digest),
 });
 export type Manifest = z.output<typeof Manifest>;
@@ -67,19 +94,21 @@ export async function readManifest(folder: string, tables = folder): Promise<Man
 export async function openManifest(folder: string, tables = folder): Promise<Manifest> {
   const path = join(tables, MANIFEST_FILE);
   const manifest = await parseManifest(path);
-  const { schemaVersion, source } = manifest;
+  const { schemaVersion, source, samples } = manifest;
   if (schemaVersion !== STORE_SCHEMA_VERSION) {
     throw stale(`${path} has schema version ${schemaVersion}, not ${STORE_SCHEMA_VERSION}`);
   }
   const plan = await digestFile(join(folder, 'plan.json'));
   if (plan?.sha256 !== manifest.plan?.sha256) throw stale(`${path} belongs to another plan.json`);
-  const bytes = (await bytesOf(join(folder, 'results.ndjson'))) ?? 0;
-  if (bytes !== source.bytes) throw otherResults(path, source, { bytes });
-  for (const name of TABLE_FILES) {
+  const bytes = (await bytesOf(join(folder, RESULTS))) ?? 0;
+  if (bytes !== source.bytes) throw otherSource(path, RESULTS, source, { bytes });
+  const sampleBytes = await bytesOf(join(folder, SAMPLES_FILE));
+  if (sampleBytes !== samples?.source.bytes) {
+    throw otherSource(path, SAMPLES_FILE, samples?.source ?? NOTHING, { bytes: sampleBytes ?? 0 });
+  }
+  for (const [name, wanted] of tablesOf(manifest)) {
     const found = await bytesOf(join(tables, name));
-    if (found !== manifest.files[name].bytes) {
-      throw damagedTable(join(tables, name), manifest.files[name], found);
-    }
+    if (found !== wanted.bytes) throw damagedTable(join(tables, name), wanted, found);
   }
   return manifest;
 }
@@ -90,16 +119,28 @@ export async function verifyDigests(
   manifest: Manifest,
   tables = folder,
 ): Promise<void> {
-  const source = (await digestFile(join(folder, 'results.ndjson'))) ?? NOTHING;
-  if (source.bytes !== manifest.source.bytes || source.sha256 !== manifest.source.sha256) {
-    throw otherResults(join(tables, MANIFEST_FILE), manifest.source, source);
+  const sources = [
+    [RESULTS, manifest.source],
+    ...(manifest.samples === undefined ? [] : [[SAMPLES_FILE, manifest.samples.source] as const]),
+  ] as const;
+  for (const [name, wanted] of sources) {
+    const found = (await digestFile(join(folder, name))) ?? NOTHING;
+    if (found.bytes === wanted.bytes && found.sha256 === wanted.sha256) continue;
+    throw otherSource(join(tables, MANIFEST_FILE), name, wanted, found);
   }
-  for (const name of TABLE_FILES) {
+  for (const [name, wanted] of tablesOf(manifest)) {
     const found = await digestFile(join(tables, name));
-    const { bytes, sha256 } = manifest.files[name];
-    if (found?.bytes === bytes && found.sha256 === sha256) continue;
-    throw damagedTable(join(tables, name), manifest.files[name], found?.bytes, found?.sha256);
+    if (found?.bytes === wanted.bytes && found.sha256 === wanted.sha256) continue;
+    throw damagedTable(join(tables, name), wanted, found?.bytes, found?.sha256);
   }
+}
+
+/** The files that a manifest names, with what it says of them. */
+function tablesOf({ files, samples }: Manifest): [name: string, wanted: FileDigest][] {
+  return [
+    ...TABLE_FILES.map((name): [string, FileDigest] => [name, files[name]]),
+    ...(samples === undefined ? [] : [[SAMPLES_TABLE, samples.file] as [string, FileDigest]]),
+  ];
 }
 
 async function bytesOf(path: string): Promise<number | undefined> {
@@ -110,14 +151,15 @@ async function bytesOf(path: string): Promise<number | undefined> {
   }
 }
 
-function otherResults(
+function otherSource(
   path: string,
+  name: string,
   source: FileDigest,
   found: { readonly bytes: number; readonly sha256?: string },
 ): LockstepError {
   const digest = found.sha256 === undefined ? '' : ` (${found.sha256.slice(0, 12)})`;
   return stale(
-    `${path} belongs to a results.ndjson of ${source.bytes} bytes ` +
+    `${path} belongs to a ${name} of ${source.bytes} bytes ` +
       `(${source.sha256.slice(0, 12)}), not to this one of ${found.bytes} bytes${digest}`,
   );
 }

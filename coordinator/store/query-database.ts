@@ -11,7 +11,7 @@ import { columnDefinitions, columnNames, sqlText } from './column.ts';
 import type { Column } from './column.ts';
 import { openDatabase } from './duckdb.ts';
 import { INSTANCE_COLUMNS } from './instance-columns.ts';
-import { readManifest } from './manifest.ts';
+import { readManifest, SAMPLES_TABLE } from './manifest.ts';
 import { RESULT_COLUMNS } from './result-columns.ts';
 import { DEVICE_COLUMNS, RUN_COLUMNS, makeRunTables } from './run-tables.ts';
 import { SAMPLE_COLUMNS } from './sample-columns.ts';
@@ -164,9 +164,10 @@ async function makeViews(
   await makeView(connection, 'instances', instances);
   const read = [...results, ...instances];
   const samples: string[] = [];
-  for (const { run } of opened) {
-    const path = RunFolder.of(dataFolder, run.runId).path('samples.parquet');
-    if (!existsSync(path)) continue;
+  for (const { run, tables } of opened) {
+    const own = RunFolder.of(dataFolder, run.runId).path(SAMPLES_TABLE);
+    const path = [join(tables, SAMPLES_TABLE), own].find((one) => existsSync(one));
+    if (path === undefined) continue;
     const select =
       `SELECT ${sqlText(run.runId)} AS run, ${columnNames(SAMPLE_COLUMNS)} ` +
       `FROM read_parquet(${sqlText(path)})`;

@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { DuckDBConnection } from '@duckdb/node-api';
+import type { DuckDBConnection, DuckDBValue } from '@duckdb/node-api';
 import { LockstepError } from '../../schemas/errors.ts';
 import { sqlText } from './column.ts';
 import { databaseError, openDatabase } from './duckdb.ts';
+import { SERIES_COLUMNS } from './sample-columns.ts';
 
 /** A device's part in an attempt at a trial. */
 export interface TrialOfDevice {
@@ -12,22 +13,26 @@ export interface TrialOfDevice {
   readonly deviceId: string;
 }
 
-/** The readings of one metric during a trial, by time. */
+/** The readings of one series during a trial, by time. */
 export interface SampleSeries extends TrialOfDevice {
   /** Undefined if it is about the whole device. */
   readonly instance: number | undefined;
   /** The collector that read it. */
   readonly source: string;
   readonly metric: string;
+  /** What tells it from others of its metric, as `attributesText` writes it. Undefined if none. */
+  readonly attributes: string | undefined;
   readonly unit: string;
-  /** On CLOCK_MONOTONIC of the device. */
+  /** On CLOCK_MONOTONIC of the device. NaN where there was no value. */
   readonly points: readonly { readonly atMonoNs: bigint; readonly value: number }[];
 }
 
-/** What there is of one metric in a run. */
+/** What there is of one metric with its attributes in a run. */
 export interface SampleSummary {
   readonly source: string;
   readonly metric: string;
+  /** Undefined if it has none. */
+  readonly attributes: string | undefined;
   readonly unit: string;
   /** Samples of all trials and devices. */
   readonly n: number;
@@ -48,7 +53,8 @@ const MEMORY_MB = 384;
 
 /**
  * The samples of some trials. Of a series of more than 2000 points, the lowest and the highest of
- * each of 1000 equal parts of its time remain, so that no peak is lost. Parts of the file that hold
+ * each of 1000 equal parts of its time remain, so that no peak is lost, and one gap of each that
+ * has some. Parts of the file that hold
  * none of the trials are not read.
  *
  * @param folder the run's folder; without samples.parquet there are no series
@@ -71,16 +77,10 @@ export async function readTrialSamples(
     let points: { atMonoNs: bigint; value: number }[] = [];
     let last = '';
     for await (const rows of result.yieldRows()) {
-      for (const [trial, attempt, device, instance, source, metric, unit, at, value] of rows) {
-        const key = JSON.stringify([
-          trial,
-          String(attempt),
-          device,
-          instance,
-          source,
-          metric,
-          unit,
-        ]);
+      for (const row of rows) {
+        const [trial, attempt, device, instance, source, metric, attributes, unit] = row;
+        const [at, value] = row.slice(SERIES_COLUMNS.length);
+        const key = JSON.stringify(row.slice(0, SERIES_COLUMNS.length).map(text));
         if (key !== last) {
           last = key;
           points = [];
@@ -91,11 +91,12 @@ export async function readTrialSamples(
             instance: instance === null ? undefined : Number(instance),
             source: String(source),
             metric: String(metric),
+            attributes: text(attributes) ?? undefined,
             unit: String(unit),
             points,
           });
         }
-        points.push({ atMonoNs: at as bigint, value: value as number });
+        points.push({ atMonoNs: at as bigint, value: (value ?? NaN) as number });
       }
     }
     return series;
@@ -103,31 +104,35 @@ export async function readTrialSamples(
 }
 
 /**
- * What the samples of a run are, per metric. All are counted; the rate is that of the first million
+ * What the samples of a run are, per metric and attributes. All are counted; the rate is that of the first million
  * rows, since to tell the series of a whole run apart takes minutes.
  *
  * @throws LockstepError PARQUET_DAMAGED if the file can't be read.
  */
 export async function summariseSamples(folder: string): Promise<SampleSummary[]> {
+  const kind = 'source, metric, attributes, unit';
   return withSamples(folder, async (connection, from) => {
     const read = await connection.runAndReadAll(
       `WITH counted AS (
-         SELECT source, metric, unit, count(*)::DOUBLE AS n FROM ${from} GROUP BY ALL
+         SELECT ${kind}, count(value)::DOUBLE AS n FROM ${from} GROUP BY ALL
        ), series AS (
-         SELECT source, metric, unit, count(*) AS n, max(atMonoNs) - min(atMonoNs) AS spanNs
+         SELECT ${kind}, count(*) AS n, max(atMonoNs) - min(atMonoNs) AS spanNs
          FROM (FROM ${from} LIMIT ${RATE_ROWS})
-         GROUP BY trial, attempt, device, instance, source, metric, unit
+         GROUP BY ${SERIES_COLUMNS.join(', ')}
        ), rated AS (
-         SELECT source, metric, unit,
-           sum(n - 1)::DOUBLE * 1e9 / nullif(sum(spanNs), 0)::DOUBLE AS rateHz
+         SELECT ${kind}, sum(n - 1)::DOUBLE * 1e9 / nullif(sum(spanNs), 0)::DOUBLE AS rateHz
          FROM series GROUP BY ALL
        )
-       SELECT source, metric, unit, n, rateHz
-       FROM counted LEFT JOIN rated USING (source, metric, unit) ORDER BY source, metric, unit`,
+       SELECT counted.*, rateHz
+       FROM counted LEFT JOIN rated
+         ON counted.source = rated.source AND counted.metric = rated.metric
+         AND counted.unit = rated.unit AND counted.attributes IS NOT DISTINCT FROM rated.attributes
+       ORDER BY ALL`,
     );
-    return read.getRows().map(([source, metric, unit, n, rateHz]) => ({
+    return read.getRows().map(([source, metric, attributes, unit, n, rateHz]) => ({
       source: String(source),
       metric: String(metric),
+      attributes: text(attributes) ?? undefined,
       unit: String(unit),
       n: Number(n),
       rateHz: typeof rateHz === 'number' ? rateHz : undefined,
@@ -135,9 +140,15 @@ export async function summariseSamples(folder: string): Promise<SampleSummary[]>
   });
 }
 
+/** What can't be in JSON as it is. */
+function text(value: DuckDBValue | undefined): string | null {
+  return value === null || value === undefined ? null : String(value);
+}
+
 /** SQL that gives long series by their extremes. */
 function decimated(from: string, trials: string, keys: string): string {
-  const series = 'trial, attempt, device, instance, source, metric, unit';
+  const series = SERIES_COLUMNS.join(', ');
+  const part = `PARTITION BY ${series}, floor(part)`;
   return `
     WITH chosen AS (
       SELECT * FROM ${from}
@@ -151,13 +162,13 @@ function decimated(from: string, trials: string, keys: string): string {
       FROM chosen WINDOW w AS (PARTITION BY ${series})
     ), ranked AS (
       SELECT *,
-        row_number() OVER (PARTITION BY ${series}, floor(part) ORDER BY value, atMonoNs) AS low,
-        row_number() OVER (PARTITION BY ${series}, floor(part)
-          ORDER BY value DESC, atMonoNs DESC) AS high
+        row_number() OVER (${part} ORDER BY value, atMonoNs) AS low,
+        row_number() OVER (${part} ORDER BY value DESC, atMonoNs DESC) AS high,
+        row_number() OVER (${part}, value IS NULL ORDER BY atMonoNs) AS place
       FROM placed
     )
     SELECT ${series}, atMonoNs, value FROM ranked
-    WHERE n <= ${POINTS_MAX} OR low = 1 OR high = 1
+    WHERE n <= ${POINTS_MAX} OR low = 1 OR high = 1 OR (value IS NULL AND place = 1)
     ORDER BY ${series}, atMonoNs, value`;
 }
 

@@ -21,6 +21,9 @@ import { RESULT_COLUMNS } from './result-columns.ts';
 /** Memory of the database while it reads, MB. */
 const MEMORY_MB = 256;
 
+/** What is needed for figures only, and for all else follows from other columns. */
+const FOR_FIGURES = ['telemetryGaps'];
+
 const RESULT_NEEDS = RESULT_COLUMNS.filter(({ name }) => !COMPUTED_COLUMNS.includes(name));
 const REPEATED = REPEATED_COLUMNS.map(({ name }) => name);
 const INSTANCE_NEEDS = INSTANCE_COLUMNS.filter(({ name }) => !REPEATED.includes(name));
@@ -29,7 +32,7 @@ const INSTANCE_NEEDS = INSTANCE_COLUMNS.filter(({ name }) => !REPEATED.includes(
 const BESIDE_FIGURES = [
   ...['address', 'httpStatus', 'responseBytes', 'hasUsage', 'memoryBytes', 'memoryPeakBytes'],
   ...['cpuNs', 'usageUnavailable', 'targetAtMonoNs', 'startedAtUtcNs', 'clockBurstNs'],
-  'clockProbes',
+  ...['clockProbes', 'telemetryCpus', 'telemetrySources'],
 ];
 
 /** How results are read. */
@@ -54,7 +57,7 @@ export async function* readParquetTrials(
   folder: string,
   { known, forFigures = false }: ReadOptions = {},
 ): AsyncGenerator<TrialResult[]> {
-  const omitted = forFigures ? BESIDE_FIGURES : [];
+  const omitted = forFigures ? BESIDE_FIGURES : FOR_FIGURES;
   const manifest = known ?? (await readManifest(folder));
   const database = await openDatabase({ memoryMb: MEMORY_MB });
   const streams: TableStream[] = [];

@@ -2,6 +2,7 @@ import type { ErrorCode } from '../../schemas/errors.ts';
 import type { Failure } from '../../schemas/failure.ts';
 import { BarrierRecord, TrialResult } from '../../schemas/result.ts';
 import type { Instance, InvalidMark, StartRecord } from '../../schemas/result.ts';
+import type { SourceReport } from '../../schemas/telemetry.ts';
 import type { Values } from './column-arrays.ts';
 
 type Text =
@@ -23,6 +24,10 @@ type Text =
   | 'functionDigest'
   | 'sandboxDetails'
   | 'barriers'
+  | 'telemetryCpus'
+  | 'telemetryGaps'
+  | 'telemetrySources'
+  | 'telemetryFailure'
   | 'exactJson';
 type Integer =
   | 'resultIndex'
@@ -39,12 +44,24 @@ type Integer =
   | 'clockBurstNs'
   | 'clockProbes'
   | 'hostMemoryDropBytes'
+  | 'telemetryRounds'
+  | 'telemetryMissed'
+  | 'telemetrySamples'
+  | 'telemetryBlocks'
+  | 'telemetryThinnedBy'
+  | 'telemetryLatenessP50Ns'
+  | 'telemetryLatenessP99Ns'
+  | 'telemetryLatenessMaxNs'
+  | 'telemetryCpuNs'
+  | 'telemetryWallNs'
   | 'protocol';
+type Float =
+  'instances' | 'wave' | 'driftPpb' | 'instanceRows' | 'telemetryRateHz' | 'telemetryAchievedHz';
 
 /** The columns of results.parquet that a result is made of again, for some rows. */
 export type ResultArrays = Readonly<Record<Text, Values<string>>> &
   Readonly<Record<Integer, Values<bigint>>> &
-  Readonly<Record<'instances' | 'wave' | 'driftPpb' | 'instanceRows', Values<number>>> &
+  Readonly<Record<Float, Values<number>>> &
   Readonly<Record<'bracketed', Values<boolean>>>;
 
 /** The columns that are computed, and so are not needed to make a result again. */
@@ -97,22 +114,57 @@ export function rebuildResult(c: ResultArrays, row: number, instances: Instance[
   if (functionDigest !== undefined) result.functionDigest = functionDigest;
   const hostMemoryDropBytes = c.hostMemoryDropBytes[row];
   if (hostMemoryDropBytes !== undefined) result.hostMemoryDropBytes = Number(hostMemoryDropBytes);
-  result.sandboxDetails = detailsOf(c.sandboxDetails[row] ?? '{}');
+  const telemetry = telemetryOf(c, row);
+  if (telemetry !== undefined) result.telemetry = telemetry;
+  result.sandboxDetails = recentDetails.parse(c.sandboxDetails[row] ?? '{}');
   return result as TrialResult;
 }
 
-/** Details that were just read: a run has few kinds of them, and a million results share them. */
-const recentDetails = new Map<string, Record<string, string>>();
-const RECENT_DETAILS_MAX = 64;
+/** Texts that were just parsed: a run has few kinds of them, and a million results share them. */
+class RecentJson<T> {
+  readonly #parsed = new Map<string, T>();
 
-function detailsOf(json: string): Record<string, string> {
-  let details = recentDetails.get(json);
-  if (details === undefined) {
-    details = JSON.parse(json) as Record<string, string>;
-    if (recentDetails.size >= RECENT_DETAILS_MAX) recentDetails.clear();
-    recentDetails.set(json, details);
+  parse(json: string): T {
+    let value = this.#parsed.get(json);
+    if (value === undefined) {
+      value = JSON.parse(json) as T;
+      if (this.#parsed.size >= RECENT_MAX) this.#parsed.clear();
+      this.#parsed.set(json, value);
+    }
+    return value;
   }
-  return details;
+}
+
+const RECENT_MAX = 64;
+const recentDetails = new RecentJson<Record<string, string>>();
+const recentGaps = new RecentJson<SourceReport[]>();
+
+function telemetryOf(c: ResultArrays, row: number): TrialResult['telemetry'] {
+  const failure = c.telemetryFailure[row];
+  if (failure !== undefined) return { failure };
+  const rateHz = c.telemetryRateHz[row];
+  if (rateHz === undefined) return undefined;
+  const sources = c.telemetrySources[row];
+  return {
+    rateHz,
+    achievedHz: c.telemetryAchievedHz[row] ?? 0,
+    rounds: Number(c.telemetryRounds[row]),
+    missed: Number(c.telemetryMissed[row]),
+    latenessP50Ns: c.telemetryLatenessP50Ns[row] ?? 0n,
+    latenessP99Ns: c.telemetryLatenessP99Ns[row] ?? 0n,
+    latenessMaxNs: c.telemetryLatenessMaxNs[row] ?? 0n,
+    cpuNs: c.telemetryCpuNs[row] ?? 0n,
+    wallNs: c.telemetryWallNs[row] ?? 0n,
+    cpus: c.telemetryCpus[row] ?? '',
+    samples: Number(c.telemetrySamples[row]),
+    thinnedBy: Number(c.telemetryThinnedBy[row]),
+    blocks: Number(c.telemetryBlocks[row]),
+    // Figures need the gaps alone, which many results share.
+    sources:
+      sources === undefined
+        ? recentGaps.parse(c.telemetryGaps[row] ?? '[]')
+        : (JSON.parse(sources) as SourceReport[]),
+  };
 }
 
 /** A failure from its columns. */

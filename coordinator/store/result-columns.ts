@@ -1,8 +1,10 @@
+import { sourceGaps } from '../analysis/telemetry-tally.ts';
 import { fleetLatenessNs } from '../analysis/start-summary.ts';
 import type { Outcome } from '../analysis/result-outcome.ts';
 import type { PlannedTrial } from '../../schemas/plan.ts';
 import { BarrierRecord } from '../../schemas/result.ts';
 import type { TrialResult } from '../../schemas/result.ts';
+import type { SamplerReport } from '../../schemas/telemetry.ts';
 import { columnsOf } from './column.ts';
 import type { Column, ColumnValue, FilledColumn } from './column.ts';
 
@@ -77,6 +79,35 @@ const CLOCK_AND_HOST: Reads = {
   hostMemoryDropBytes: ({ result }) => result.hostMemoryDropBytes,
 };
 
+const SAMPLER_RATES: Reads = {
+  telemetryRateHz: ({ result }) => samplerOf(result)?.rateHz,
+  telemetryAchievedHz: ({ result }) => samplerOf(result)?.achievedHz,
+};
+
+const SAMPLER_COUNTS: Reads = {
+  telemetryRounds: ({ result }) => samplerOf(result)?.rounds,
+  telemetryMissed: ({ result }) => samplerOf(result)?.missed,
+  telemetrySamples: ({ result }) => samplerOf(result)?.samples,
+  telemetryBlocks: ({ result }) => samplerOf(result)?.blocks,
+  telemetryThinnedBy: ({ result }) => samplerOf(result)?.thinnedBy,
+  telemetryLatenessP50Ns: ({ result }) => samplerOf(result)?.latenessP50Ns,
+  telemetryLatenessP99Ns: ({ result }) => samplerOf(result)?.latenessP99Ns,
+  telemetryLatenessMaxNs: ({ result }) => samplerOf(result)?.latenessMaxNs,
+  telemetryCpuNs: ({ result }) => samplerOf(result)?.cpuNs,
+  telemetryWallNs: ({ result }) => samplerOf(result)?.wallNs,
+};
+
+const SAMPLER_TEXTS: Reads = {
+  telemetryCpus: ({ result }) => samplerOf(result)?.cpus,
+  telemetryGaps: ({ result }) => jsonUnlessEmpty(sourceGaps(samplerOf(result)?.sources ?? [])),
+  telemetrySources: ({ result }) => {
+    const report = samplerOf(result);
+    return report === undefined ? undefined : JSON.stringify(report.sources);
+  },
+  telemetryFailure: ({ result: { telemetry } }) =>
+    telemetry !== undefined && 'failure' in telemetry ? telemetry.failure : undefined,
+};
+
 const TEXTS: Reads = {
   functionDigest: ({ result }) => result.functionDigest,
   sandboxDetails: ({ result }) => JSON.stringify(result.sandboxDetails),
@@ -101,6 +132,9 @@ export const RESULT_VALUES: readonly FilledColumn<ResultRow>[] = [
   ...columnsOf<ResultRow>('INTEGER', {
     instanceRows: ({ result }) => result.instances.length,
   }),
+  ...columnsOf('DOUBLE', SAMPLER_RATES),
+  ...columnsOf('BIGINT', SAMPLER_COUNTS),
+  ...columnsOf('VARCHAR', SAMPLER_TEXTS),
   ...columnsOf('VARCHAR', TEXTS),
   ...columnsOf<ResultRow>('BIGINT', { protocol: ({ result }) => result.protocol }),
 ];
@@ -110,6 +144,11 @@ export const RESULT_COLUMNS: readonly Column[] = [
   { name: 'resultIndex', type: 'BIGINT' },
   ...RESULT_VALUES.map(({ name, type }) => ({ name, type })),
 ];
+
+/** How the trial was sampled. Undefined if it was not. */
+function samplerOf({ telemetry }: TrialResult): SamplerReport | undefined {
+  return telemetry === undefined || 'failure' in telemetry ? undefined : telemetry;
+}
 
 /** The codes of a result's marks, as the CSV has them. Undefined if there is none. */
 function invalidCodes({ invalid }: TrialResult): string | undefined {

@@ -8,13 +8,15 @@ import { databaseError, interruptible, openDatabase } from './duckdb.ts';
 import { NOTHING, digestFile } from '../recording/file-digest.ts';
 import type { FileDigest } from '../recording/file-digest.ts';
 import { INSTANCE_VALUES, REPEATED_COLUMNS } from './instance-columns.ts';
-import { MANIFEST_FILE, TABLE_FILES, writeManifest } from './manifest.ts';
-import { syncFolder } from '../recording/sync-folder.ts';
+import { MANIFEST_FILE, SAMPLES_TABLE, TABLE_FILES, writeManifest } from './manifest.ts';
+import { SAMPLES_FILE } from '../recording/sample-lines.ts';
+import { syncFolder } from '../../bus/sync-folder.ts';
 import type { Manifest } from './manifest.ts';
 import { RESULT_VALUES } from './result-columns.ts';
 import type { ResultSource } from './result-source.ts';
 import { stageResults } from './staging.ts';
 import { makeTemporaryFolder } from './temporary-folder.ts';
+import { writeSamples } from './write-samples.ts';
 
 /** How to write the Parquet files of a run. */
 export interface WriteOptions {
@@ -36,13 +38,13 @@ const BATCH_ROWS = 100_000;
 const ORDER = 'placeInPlan NULLS LAST, trial, attempt, device';
 
 /**
- * Writes `results.parquet` and `instances.parquet` from a run's results.ndjson, which stays as it
- * is, and `parquet.json`, which says what they were made of. Each key has one row, chosen as the
- * analysis chooses. The files appear as a whole: without a `parquet.json` that fits they count for
+ * Writes `results.parquet` and `instances.parquet` from a run's results.ndjson, `samples.parquet`
+ * from its samples.ndjson if it has one, and `parquet.json`, which says what they were made of. The
+ * sources stay as they are. Each key has one row, chosen as the analysis chooses. The files appear as a whole: without a `parquet.json` that fits they count for
  * nothing.
  *
  * @param folder the run's folder
- * @throws LockstepError NOT_FOUND without a run; RUN_DAMAGED if anything of it is damaged;
+ * @throws LockstepError NOT_FOUND without a run; RUN_DAMAGED if anything of it but samples is;
  *   STORAGE_FULL or STORAGE_FAILED if the disk refuses; the reason of the signal if that aborts.
  */
 export async function writeParquet(folder: string, options: WriteOptions = {}): Promise<Manifest> {
@@ -66,16 +68,31 @@ export async function writeParquet(folder: string, options: WriteOptions = {}): 
     const connection = await database.connect();
     // Before the results are read: if they grow meanwhile, the files are stale, and not wrong.
     const digests = await sourceDigests(folder);
+    const samplesSource = await digestFile(join(folder, SAMPLES_FILE));
     const source = { folder: runFolder, run, plan, ...(signal === undefined ? {} : { signal }) };
-    const written = await interruptible(connection, signal, () =>
-      writeTables(connection, source, { temporary, digest: digests.source }),
-    );
+    const { samples, ...written } = await interruptible(connection, signal, async () => ({
+      ...(await writeTables(connection, source, { temporary, digest: digests.source })),
+      samples: await writeSamples(database, source, {
+        temporary,
+        path: join(temporary, SAMPLES_TABLE),
+        options: fileOptions(run.runId, SAMPLES_FILE, samplesSource ?? NOTHING),
+      }),
+    }));
     const manifest: Manifest = {
       schemaVersion: STORE_SCHEMA_VERSION,
       lockstepVersion: VERSION,
       runId: run.runId,
       ...digests,
       ...written,
+      ...(samples === undefined || samplesSource === undefined
+        ? {}
+        : {
+            samples: {
+              ...samples,
+              source: samplesSource,
+              file: await finish(join(temporary, SAMPLES_TABLE)),
+            },
+          }),
       files: {
         'results.parquet': await finish(join(temporary, 'results.parquet')),
         'instances.parquet': await finish(join(temporary, 'instances.parquet')),
@@ -100,7 +117,7 @@ async function writeTables(
 ): Promise<Pick<Manifest, 'counts' | 'instances'>> {
   const counts = await stageResults(connection, source);
   const batches = await orderResults(connection);
-  const options = fileOptions(source.run.runId, digest);
+  const options = fileOptions(source.run.runId, 'results.ndjson', digest);
   const copy = async (select: string, order: string, name: string): Promise<number> => {
     source.signal?.throwIfAborted();
     await sortBatches(connection, select, order, batches);
@@ -154,12 +171,12 @@ async function sortBatches(
 }
 
 /** Options of the files. Each says for itself what it was made of. */
-function fileOptions(runId: string, source: FileDigest): string {
+function fileOptions(runId: string, sourceFile: string, source: FileDigest): string {
   const entries = {
     lockstepSchemaVersion: String(STORE_SCHEMA_VERSION),
     lockstepVersion: VERSION,
     runId,
-    sourceFile: 'results.ndjson',
+    sourceFile,
     sourceBytes: String(source.bytes),
     sourceSha256: source.sha256,
   };
@@ -193,7 +210,10 @@ async function finish(path: string): Promise<FileDigest> {
 /** The manifest goes first and comes last. */
 async function publish(temporary: string, into: string, manifest: Manifest): Promise<void> {
   await rm(join(into, MANIFEST_FILE), { force: true });
-  for (const name of TABLE_FILES) await rename(join(temporary, name), join(into, name));
+  const samples = manifest.samples === undefined ? [] : [SAMPLES_TABLE];
+  for (const name of [...TABLE_FILES, ...samples]) {
+    await rename(join(temporary, name), join(into, name));
+  }
   await syncFolder(into);
   await writeManifest(into, manifest);
 }

@@ -57,12 +57,12 @@ export class PrivatePackages {
   /**
    * Downloads packages and unpacks them into one folder inside `.tools`.
    *
-   * @returns {Promise<{folder: string, reason: string}>} `reason` is empty if it worked; the
-   * caller renames or removes the folder.
+   * @returns {Promise<{folder: string, reason: string, versions: Record<string, string>}>} `reason`
+   * is empty if it worked; `versions` are by package; the caller renames or removes the folder.
    */
   async unpack(names) {
     const reason = await this.#update();
-    if (reason !== '') return { folder: '', reason };
+    if (reason !== '') return { folder: '', reason, versions: {} };
     const work = makeWorkFolder(this.#toolsFolder);
     const download = await runApt('apt-get', ['download', ...this.#options, ...names], {
       timeoutMs: DOWNLOAD_TIMEOUT_MS,
@@ -79,7 +79,7 @@ export class PrivatePackages {
       if (!unpacked.ok) return abandon(work, unpacked.reason);
       rmSync(join(work, archive));
     }
-    return { folder: work, reason: '' };
+    return { folder: work, reason: '', versions: versionsOf(archives) };
   }
 
   /** The version of a package that would be downloaded, and what it depends on. */
@@ -171,5 +171,15 @@ function privateOptions(folder) {
 
 function abandon(folder, reason) {
   rmSync(folder, { recursive: true, force: true });
-  return { folder: '', reason };
+  return { folder: '', reason, versions: {} };
+}
+
+/** `NAME_VERSION_ARCHITECTURE.deb`, with a colon as %3a. */
+function versionsOf(archives) {
+  return Object.fromEntries(
+    archives.map((archive) => {
+      const [name, version] = archive.split('_');
+      return [name, decodeURIComponent(version ?? '')];
+    }),
+  );
 }

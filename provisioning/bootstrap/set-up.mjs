@@ -39,7 +39,8 @@ export async function setUp({ checkout, mayInstall, report, forTests = false }) 
     if (machine.isRoot && mayInstall) removeOwnPolicy();
     await report.time(() => setUpNodeModules(checkout));
     await setUpSystem({ machine, mayInstall, report, forTests });
-    const tools = await setUpTools({ toolsFolder, machine, mayFetch: mayInstall, report });
+    const mayFetch = mayInstall;
+    const tools = await setUpTools({ toolsFolder, machine, mayFetch, report, forTests });
     writeTools(toolsFolder, { ...tools, missing: report.missing });
     await buildFunctions(checkout, report);
     writeTools(toolsFolder, { ...tools, missing: report.missing });

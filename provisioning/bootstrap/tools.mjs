@@ -6,14 +6,16 @@ import { readIfThere } from './machine.mjs';
 import { NATS_VERSION_MIN, fetchNatsServer, findNatsServer } from './nats-server.mjs';
 import { PrivatePackages } from './private-packages.mjs';
 import { SetupError } from './report.mjs';
+import { setUpTestServers } from './test-servers.mjs';
 
 const RETRY = 'npm run setup';
 
 /**
- * Finds or fetches what needs no rights: the NATS server, Go and the guests' kernel.
+ * Finds or fetches what needs no rights: the NATS server, Go and the guests' kernel, and for the
+ * tests the servers that telemetry is tested with.
  *
- * @param {{checkout: string, toolsFolder: string, machine: object, mayFetch: boolean,
- *   report: import('./report.mjs').Report}} setup
+ * @param {{toolsFolder: string, machine: object, mayFetch: boolean,
+ *   report: import('./report.mjs').Report, forTests: boolean}} setup
  * @throws SetupError if there is no NATS server.
  */
 export async function setUpTools(setup) {
@@ -25,6 +27,7 @@ export async function setUpTools(setup) {
     const natsServer = await setUpNatsServer(setup, newer);
     const go = await setUpGo(setup, newer);
     const kernel = await setUpKernel(setup, openOwn);
+    if (setup.forTests) await setUpTestServers(setup, newer);
     return { natsServer, go, kernel };
   } finally {
     own?.close();

@@ -4,6 +4,7 @@ import { coverageBenchmark } from './coverage.ts';
 import { fleetBenchmark } from './fleet.ts';
 import { gangBenchmark } from './gang.ts';
 import { planBenchmark } from './plan.ts';
+import { relayBenchmark } from './relay.ts';
 import { sequentialBenchmark } from './sequential.ts';
 import { startBenchmark } from './start.ts';
 import { storeBenchmark } from './store.ts';
@@ -15,6 +16,7 @@ export const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   plan: planBenchmark,
   'cold-start': coldStartBenchmark,
   fleet: fleetBenchmark,
+  relay: relayBenchmark,
   sequential: sequentialBenchmark,
   start: startBenchmark,
   store: storeBenchmark,

@@ -28,6 +28,31 @@ test('a request gets the typed reply of the device', async (t) => {
   t.deepEqual(reply, { protocol: 1, doubled: 42, atNs: 2n ** 60n + 1n });
 });
 
+test('headers of a request reach the responder; without any it gets none', async (t) => {
+  const server = await startTestBus(t);
+  const device = await server.connect({ role: 'device', user: 'd1' });
+  const coordinator = await server.connect({ role: 'coordinator', user: 'coordinator' });
+  const seen: Readonly<Record<string, string>>[] = [];
+  await device.respond(SUBJECT, exchange, ({ number }, _subject, headers) => {
+    seen.push(headers);
+    return { doubled: 2 * number };
+  });
+  const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
+  const ask = (headers?: Record<string, string>) =>
+    coordinator.request(
+      SUBJECT,
+      exchange,
+      { number: 1 },
+      { timeoutMs: 5000, ...(headers === undefined ? {} : { headers }) },
+    );
+  await ask({ traceparent, Traceparent: 'by case another' });
+  await ask({});
+  await ask();
+  // What is longer than any trace context is nothing that could be used.
+  await ask({ traceparent, tracestate: 'x'.repeat(1025) });
+  t.deepEqual(seen, [{ traceparent, Traceparent: 'by case another' }, {}, {}, { traceparent }]);
+});
+
 test('an error thrown by the responder arrives with code, message and hint', async (t) => {
   const server = await startTestBus(t);
   const device = await server.connect({ role: 'device', user: 'd1' });

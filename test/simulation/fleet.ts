@@ -3,7 +3,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Tracer } from '@opentelemetry/api';
 import { pino } from 'pino';
+import type { DeviceTelemetry } from '../../agent/device-telemetry.ts';
 import { ArtefactCache } from '../../bus/artefact-cache.ts';
 import type { Bus } from '../../bus/bus.ts';
 import { connectBus } from '../../bus/connection.ts';
@@ -31,6 +33,10 @@ import { SimulatedDevice } from './simulated-device.ts';
 /** How large a fleet is. */
 export interface SimulatedFleetOptions {
   readonly devices: number;
+  /** Takes the coordinator's spans. Absent: nobody does. */
+  readonly tracer?: Tracer;
+  /** The telemetry of a device. Absent: it has none. */
+  readonly telemetryOf?: (deviceId: string) => DeviceTelemetry;
 }
 
 /** What became of a run. */
@@ -85,7 +91,7 @@ export class SimulatedFleet {
     const fleet = new SimulatedFleet(folder, trust, server);
     try {
       await fleet.#startTimekeeper();
-      const coordinator = await fleet.#startCoordinator();
+      const coordinator = await fleet.#startCoordinator(options);
       await fleet.#startDevices(options);
       fleet.#people = await fleet.#connect('researcher', 'people');
       await until('every device is idle', ONLINE_TIMEOUT_MS, () =>
@@ -144,7 +150,7 @@ export class SimulatedFleet {
     });
   }
 
-  async #startCoordinator(): Promise<Coordinator> {
+  async #startCoordinator({ tracer }: SimulatedFleetOptions): Promise<Coordinator> {
     const cache = new ArtefactCache(join(this.#folder, 'cache'));
     await cache.setName(FUNCTION_NAME, await putFunction(cache));
     const bus = await this.#connect('coordinator', 'coordinator');
@@ -153,28 +159,36 @@ export class SimulatedFleet {
       dataFolder: this.#folder,
       cache,
       logger: this.#logger,
+      ...(tracer === undefined ? {} : { tracer }),
     });
     this.#undo.defer(() => coordinator.stop());
     return coordinator;
   }
 
-  async #startDevices({ devices }: SimulatedFleetOptions): Promise<void> {
+  async #startDevices({ devices, telemetryOf }: SimulatedFleetOptions): Promise<void> {
     this.#undo.defer(async () => {
       await Promise.all([...this.devices.values()].map((device) => device.stop()));
     });
     for (let first = 0; first < devices; first += CONNECTING_MAX) {
       const count = Math.min(CONNECTING_MAX, devices - first);
       await Promise.all(
-        Array.from({ length: count }, (_, position) => this.#startDevice(first + position)),
+        Array.from({ length: count }, (_, position) =>
+          this.#startDevice(first + position, telemetryOf),
+        ),
       );
     }
   }
 
-  async #startDevice(index: number): Promise<void> {
+  async #startDevice(
+    index: number,
+    telemetryOf: SimulatedFleetOptions['telemetryOf'],
+  ): Promise<void> {
     const deviceId = `device-${String(index).padStart(4, '0')}`;
     const bus = await this.#connect('device', deviceId);
     const logger = this.#logger;
-    const device = new SimulatedDevice({ deviceId, bus, warp: warpOf(index), logger });
+    const telemetry = telemetryOf === undefined ? {} : { telemetry: telemetryOf(deviceId) };
+    const warp = warpOf(index);
+    const device = new SimulatedDevice({ deviceId, bus, warp, ...telemetry, logger });
     this.devices.set(deviceId, device);
     await device.start();
   }

@@ -12,6 +12,7 @@ import { WarpedClock } from '../support/warped-clock.ts';
 import type { Warp } from '../support/warped-clock.ts';
 import { SimulatedRunner } from './simulated-runner.ts';
 import type { SimulatedRunnerOptions } from './simulated-runner.ts';
+import { NO_TELEMETRY } from './no-telemetry.ts';
 
 /** What a lone device is made of; everything has a default. */
 export interface LoneDeviceOptions {
@@ -156,6 +157,7 @@ export class LoneDevice {
       schedulingClass: 'SIMULATED',
       schedulingReason: undefined,
       askBarrier: this.#options.askBarrier ?? (() => Promise.reject(new Error('no barriers'))),
+      telemetry: NO_TELEMETRY,
       logger: pino({ level: 'silent' }),
       keep: (result) => {
         this.#kept.resolve(result);

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import { Agent } from '../../agent/agent.ts';
+import type { DeviceTelemetry } from '../../agent/device-telemetry.ts';
 import { systemClock } from '../../agent/clock/clock.ts';
 import { Synchroniser } from '../../agent/clock/synchroniser.ts';
 import { busTimeProbe } from '../../agent/clock/time-probe.ts';
@@ -16,6 +17,7 @@ import { WarpedClock } from '../support/warped-clock.ts';
 import type { Warp } from '../support/warped-clock.ts';
 import { SimulatedRunner } from './simulated-runner.ts';
 import type { SimulatedRunnerOptions } from './simulated-runner.ts';
+import { NO_TELEMETRY } from './no-telemetry.ts';
 
 /** What tells a simulated device from the others. */
 export interface SimulatedDeviceOptions {
@@ -23,6 +25,8 @@ export interface SimulatedDeviceOptions {
   readonly bus: Bus;
   readonly warp: Warp;
   readonly runner?: SimulatedRunnerOptions;
+  /** Absent: it samples nothing and tells nothing. */
+  readonly telemetry?: DeviceTelemetry;
   readonly logger: Logger;
 }
 
@@ -41,7 +45,7 @@ export class SimulatedDevice {
   readonly #presence: PresenceTeller;
   readonly #bus: Bus;
 
-  constructor({ deviceId, bus, warp, runner, logger }: SimulatedDeviceOptions) {
+  constructor({ deviceId, bus, warp, runner, telemetry, logger }: SimulatedDeviceOptions) {
     this.deviceId = deviceId;
     this.#bus = bus;
     const clock = new WarpedClock(systemClock, warp);
@@ -68,6 +72,7 @@ export class SimulatedDevice {
           bus.request(barrierSubject(deviceId), BARRIER, request, {
             timeoutMs: BARRIER_TIMEOUT_MS,
           }),
+        telemetry: telemetry ?? NO_TELEMETRY,
         logger,
         keep: (result) => this.#keep(result),
       },

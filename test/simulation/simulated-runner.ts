@@ -86,7 +86,7 @@ export class SimulatedRunner implements RunnerPort {
       this.onBarrier({ trialId, name });
     });
     this.#trial = { trialId, abort, barriers };
-    return Promise.resolve({ sandboxDetails: {} });
+    return Promise.resolve({ sandboxDetails: {}, targets: [] });
   }
 
   async #start({ trialId, targetMonoNs }: RunnerParams<'start'>): Promise<RunnerResult<'start'>> {
@@ -105,6 +105,7 @@ export class SimulatedRunner implements RunnerPort {
         barriers: barriers.records,
         instances: [],
         leftovers: [],
+        finals: [],
       };
     } finally {
       this.#trial = undefined;

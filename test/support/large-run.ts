@@ -106,7 +106,8 @@ async function writeSamples(path: string, samples: number): Promise<void> {
          SELECT 't' || lpad((result // ${DEVICES})::VARCHAR, 7, '0') AS trial,
            1::BIGINT AS attempt, 'agent-' || (1 + result % ${DEVICES}) AS device,
            CASE WHEN metric < 3 THEN 0 END::INTEGER AS instance,
-           ${choose(0)} AS source, ${choose(1)} AS metric, ${choose(2)} AS unit,
+           ${choose(0)} AS source, ${choose(1)} AS metric, NULL::VARCHAR AS attributes,
+           ${choose(2)} AS unit,
            (1000000000000 + (result // ${DEVICES}) * 2000000000 + point * 10000000
              + (hash(result, point) % 100000)::BIGINT)::BIGINT AS atMonoNs,
            (1000 * point + (hash(result, metric, point) % 1000)::BIGINT)::DOUBLE AS value

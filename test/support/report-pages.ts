@@ -3,6 +3,7 @@ import { renderHtml } from '../../coordinator/report/html.ts';
 import type { TrialTelemetry } from '../../coordinator/report/telemetry-section.ts';
 import type { TrialResult } from '../../schemas/result.ts';
 import { makeRun } from './run-fixture.ts';
+import { makeReport } from './sample-blocks.ts';
 import type { RunFixture } from './run-fixture.ts';
 
 /** Text that a device may send, and that would be markup in HTML, SVG or Markdown. */
@@ -25,17 +26,24 @@ export function makeTelemetry(cellId: string): TrialTelemetry[] {
     phases: { request: 0, appMain: 120 + 200 * index, firstByte: 300 + 300 * index },
     series: [
       {
-        source: 'cgroup',
-        metric: 'memory.current',
-        unit: 'bytes',
-        points: shape(9e6 * (1 + index)),
+        source: 'cgroup-memory',
+        metric: 'container.memory.usage',
+        unit: 'By',
+        instance: 'sandbox 0',
+        points: shape(9 * 2 ** 20 * (1 + index)),
       },
       {
-        source: 'host',
-        metric: 'cpu.pressure',
-        unit: 'share',
-        instance: 'some',
-        points: shape(0.4),
+        source: 'temperature',
+        metric: 'hw.temperature',
+        attributes: { 'hw.id': 'thermal_zone0', 'hw.name': 'cpu' },
+        unit: 'Cel',
+        points: shape(60),
+      },
+      {
+        source: 'host-cpu',
+        metric: 'lockstep.host.runnable',
+        unit: '{task}',
+        points: shape(4),
       },
     ],
   }));
@@ -102,6 +110,14 @@ export function makeImportedRun(): RunFixture {
   };
 }
 
+/** The same run, of which every result tells how it was sampled. */
+function sampled({ run, plan, results }: RunFixture): RunFixture {
+  const unavailable = 'the kernel has no counter of energy';
+  const sources = [{ source: 'energy' as const, samples: 0, unavailable, remedy: 'none' }];
+  const telemetry = makeReport({ sources, blocks: 0, thinnedBy: 2 });
+  return { run, plan, results: results.map((result) => ({ ...result, telemetry })) };
+}
+
 /** The pages that every check of reports looks at. */
 export function makePages(): Readonly<Record<string, string>> {
   const page = ({ run, plan, results }: RunFixture, telemetry: TrialTelemetry[] = []): string =>
@@ -109,7 +125,7 @@ export function makePages(): Readonly<Record<string, string>> {
   const hosts = Array.from({ length: 30 }, () => 1);
   return {
     normal: page(
-      makeRun({ agentsPerHost: [1, 2, 1], repetitions: 6, failureRate: 0.05 }),
+      sampled(makeRun({ agentsPerHost: [1, 2, 1], repetitions: 6, failureRate: 0.05 })),
       makeTelemetry('runc/hello-go/1'),
     ),
     empty: page(makeRun({ trialsDone: 0, state: 'failed' })),

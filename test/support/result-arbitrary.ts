@@ -3,6 +3,8 @@ import { ERROR_CODES } from '../../schemas/errors.ts';
 import type { ErrorCode } from '../../schemas/errors.ts';
 import { INVALID_CODES, PHASES } from '../../schemas/result.ts';
 import type { InvalidCode, TrialResult } from '../../schemas/result.ts';
+import { SOURCE_NAMES } from '../../schemas/telemetry-names.ts';
+import type { SamplerReport, SourceReport } from '../../schemas/telemetry.ts';
 
 /** A model of an object whose optional fields may be missing. */
 function object<T extends object>(
@@ -115,6 +117,38 @@ const cell = object<TrialResult['cell']>({
   instances: fc.integer({ min: 1, max: 1024 }),
 });
 
+const rate = fc.double({ min: 0, noNaN: true, noDefaultInfinity: true }).map((value) => value + 0);
+
+const source = object<SourceReport>(
+  { source: fc.constantFrom(...SOURCE_NAMES), samples: count },
+  {
+    instance: fc.nat({ max: 4095 }),
+    rateHz: rate,
+    limitedBy: text(512),
+    unavailable: text(512),
+    remedy: text(512),
+  },
+);
+
+const sampler = object<SamplerReport>({
+  rateHz: rate,
+  achievedHz: rate,
+  rounds: count,
+  missed: count,
+  latenessP50Ns: ns,
+  latenessP99Ns: ns,
+  latenessMaxNs: ns,
+  cpuNs: ns,
+  wallNs: ns,
+  cpus: text(256),
+  samples: count,
+  thinnedBy: count.map(atLeastOne),
+  blocks: count,
+  sources: fc.array(source, { maxLength: 3 }),
+});
+
+const telemetry = fc.oneof(sampler, fc.record({ failure: text(1024) }, { noNullPrototype: true }));
+
 /** Any results of one run that its schema allows, each with a key of its own. */
 export function anyResults(
   runId: string,
@@ -139,7 +173,7 @@ export function anyResults(
         { noNullPrototype: true, maxKeys: 3 },
       ),
     },
-    { failure, clock, start, functionDigest: digest, hostMemoryDropBytes: count },
+    { failure, clock, start, functionDigest: digest, hostMemoryDropBytes: count, telemetry },
   );
   return fc.uniqueArray(one, {
     maxLength: 25,

@@ -26,6 +26,11 @@ export function devices(options: ClientOptions & { json?: boolean }): Work {
       textTable(['device', 'state', 'sandboxes', 'machine'], answer.devices.map(deviceRow)),
     );
     for (const { presence } of answer.devices) {
+      const { pressure } = presence.facts;
+      if (pressure?.available === false) {
+        output.say(`${presence.deviceId}: no pressure figures (PSI): ${pressure.reason}`);
+        if (pressure.remedy !== undefined) output.say(`  hint: ${pressure.remedy}`);
+      }
       for (const sandbox of presence.sandboxes) {
         if (sandbox.available) continue;
         const { message, hint } = sandbox.failure;

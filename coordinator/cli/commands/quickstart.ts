@@ -1,10 +1,12 @@
+import { openEndpoint } from '../../../telemetry/endpoints/open-endpoint.ts';
 import { Client } from '../client.ts';
 import { EXIT_CODES } from '../exit-codes.ts';
+import { readRelayEndpoints } from '../relay-endpoints.ts';
 import type { Session, Work } from '../session.ts';
 import { startStack } from '../stack.ts';
 import { readExperimentFile } from './experiment-source.ts';
 import { finishRun, submit } from './run.ts';
-import { awaitAgents, stackLogger } from './up.ts';
+import { awaitAgents, stackLog } from './up.ts';
 
 /** What `lockstep quickstart` takes. */
 export interface QuickstartOptions {
@@ -25,7 +27,8 @@ export function quickstart(options: QuickstartOptions): Work {
       ...(options.sandboxes === undefined ? {} : { sandboxes: options.sandboxes }),
       host: '127.0.0.1',
       port: 0,
-      logger: stackLogger(session),
+      endpoints: readRelayEndpoints(process.env).map((each) => openEndpoint(each)),
+      ...stackLog(session),
     });
     try {
       await awaitAgents(stack, session);

@@ -4,9 +4,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { pino } from 'pino';
 import type { Logger } from 'pino';
 import { LockstepError } from '../../../schemas/errors.ts';
+import { LogOutlet } from '../../../telemetry/log-outlet.ts';
+import { openEndpoint } from '../../../telemetry/endpoints/open-endpoint.ts';
 import { startEmbeddedServer } from '../embedded-server.ts';
 import { EXIT_CODES } from '../exit-codes.ts';
 import { lockHome } from '../home-lock.ts';
+import { describeEndpoint, readRelayEndpoints } from '../relay-endpoints.ts';
 import type { Session, Work } from '../session.ts';
 import { startStack } from '../stack.ts';
 import type { Stack, StackOptions } from '../stack.ts';
@@ -57,7 +60,7 @@ export function server(options: Omit<UpOptions, 'agents' | 'sandboxes'>): Work {
     const { home, output, signal } = session;
     const unlock = await lockHome(home.folder);
     try {
-      const logger = stackLogger(session);
+      const { logger } = stackLog(session);
       const started = await startEmbeddedServer({ ...options, home, deviceIds: [], logger });
       output.say(`server answers on ${started.url}`);
       for (const role of ['coordinator', 'timekeeper', 'researcher']) {
@@ -78,12 +81,15 @@ export function server(options: Omit<UpOptions, 'agents' | 'sandboxes'>): Work {
 
 async function keepUp(
   session: Session,
-  options: Omit<StackOptions, 'home' | 'logger'>,
+  options: Omit<StackOptions, 'home' | 'logger' | 'endpoints'>,
 ): Promise<number> {
   const { home, output, signal } = session;
-  const stack = await startStack({ ...options, home, logger: stackLogger(session) });
+  const settings = readRelayEndpoints(process.env);
+  const endpoints = settings.map((each) => openEndpoint(each));
+  const stack = await startStack({ ...options, home, endpoints, ...stackLog(session) });
   try {
     output.say(`coordinator answers on ${stack.url}`);
+    for (const each of settings) output.say(`telemetry is sent on to ${describeEndpoint(each)}`);
     if (stack.agentIds.length > 0) await awaitAgents(stack, session);
     output.say('ready; end it with Ctrl-C');
     await untilEnd(stack.failed, signal);
@@ -124,10 +130,11 @@ export async function awaitAgents(stack: Stack, session: Session): Promise<void>
 }
 
 /** The coordinator's log goes to a file: the terminal is for people. */
-export function stackLogger({ home }: Session): Logger {
+export function stackLog({ home }: Session): { logger: Logger; logOutlet: LogOutlet } {
   const level = process.env['LOCKSTEP_LOG_LEVEL'] ?? 'info';
   const file = `${home.folder}/logs/coordinator.log`;
-  return pino({ name: 'coordinator', level }, pino.destination({ dest: file, mkdir: true }));
+  const logOutlet = new LogOutlet(pino.destination({ dest: file, mkdir: true }));
+  return { logger: pino({ name: 'coordinator', level }, logOutlet), logOutlet };
 }
 
 /** Waits for Ctrl-C. @throws LockstepError BUS_UNAVAILABLE if something ends by itself first. */

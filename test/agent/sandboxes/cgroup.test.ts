@@ -40,7 +40,7 @@ test('Cgroups enables the controllers of version 2 on the way down', async (t) =
   t.is(cgroups.reason, undefined);
   for (const folder of ['', 'lockstep', 'lockstep/d1']) {
     const text = await readFile(join(mount, folder, 'cgroup.subtree_control'), 'utf8');
-    t.is(text, '+cpu +memory +pids');
+    t.is(text, '+cpu +memory +pids +io');
   }
 });
 
@@ -51,6 +51,29 @@ test('Cgroups writes the limits of version 2 and lives without swap.max', async 
   t.is(await readFile(join(mount, 'lockstep/d1/s0/memory.max'), 'utf8'), '67108864');
   t.false(existsSync(join(mount, 'lockstep/d1/s0/memory.swap.max')));
   t.deepEqual(cgroups.joinFiles('s0'), [join(mount, 'lockstep/d1/s0/cgroup.procs')]);
+});
+
+test('Cgroups tells the one folder of all controllers of version 2', async (t) => {
+  const mount = await fakeV2(t, 'cpu io memory pids');
+  const folder = join(mount, 'lockstep/d1/s7');
+  t.deepEqual((await open(mount)).foldersOf('s7'), {
+    mode: 'v2',
+    cpu: folder,
+    cpuacct: folder,
+    memory: folder,
+    io: folder,
+    pids: folder,
+    processes: folder,
+  });
+});
+
+test('Cgroups leaves out the folders of controllers that are off, and says so', async (t) => {
+  const mount = await fakeV2(t, 'cpu pids');
+  const folders = (await open(mount)).foldersOf('s0');
+  t.is(folders.memory, undefined);
+  t.is(folders.io, undefined);
+  t.truthy(folders.cpuacct);
+  t.regex(folders.reason ?? '', /no memory controller/);
 });
 
 test('Cgroups reads what was used on version 2', async (t) => {

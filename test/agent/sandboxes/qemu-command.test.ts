@@ -1,5 +1,5 @@
 import test from 'ava';
-import { qemuCommand } from '../../../agent/sandboxes/qemu-command.ts';
+import { fitsSocket, qemuCommand } from '../../../agent/sandboxes/qemu-command.ts';
 import type { GuestOptions } from '../../../agent/sandboxes/qemu-command.ts';
 
 const OPTIONS: GuestOptions = {
@@ -40,4 +40,22 @@ test('qemuCommand has a machine and a console for arm64', (t) => {
   t.is(command[0], 'qemu-system-aarch64');
   t.is(wordAfter(command, '-M'), 'virt,gic-version=host');
   t.regex(wordAfter(command, '-append') ?? '', /^console=ttyAMA0 /);
+});
+
+test('qemuCommand names the threads and listens only where it is told to', (t) => {
+  const command = qemuCommand(OPTIONS);
+  t.is(wordAfter(command, '-name'), 'lockstep,debug-threads=on');
+  t.false(command.includes('-chardev') || command.includes('-mon'));
+});
+
+test('qemuCommand waits for nobody at its socket, whose path may have a comma', (t) => {
+  const command = qemuCommand({ ...OPTIONS, accelerator: 'kvm', qmpSocket: '/a,b/s0.qmp' });
+  t.is(wordAfter(command, '-chardev'), 'socket,id=qmp,path=/a,,b/s0.qmp,server=on,wait=off');
+  t.is(wordAfter(command, '-mon'), 'chardev=qmp,mode=control');
+});
+
+test('fitsSocket counts bytes up to the limit of the kernel', (t) => {
+  t.true(fitsSocket('x'.repeat(107)));
+  t.false(fitsSocket('x'.repeat(108)));
+  t.false(fitsSocket('ä'.repeat(54)));
 });

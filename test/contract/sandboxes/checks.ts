@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Sandbox } from '../../../agent/sandboxes/driver.ts';
 import { LockstepError } from '../../../schemas/errors.ts';
 import { PHASES } from '../../../schemas/result.ts';
+import type { SandboxUsage } from '../../../schemas/result.ts';
 import { misbehaving } from '../../functions/misbehave.ts';
 import { inheritedOf } from './inherited.ts';
 import type { Stage } from './stage.ts';
@@ -51,6 +53,32 @@ export const CHECKS: Record<string, (stage: Stage) => Promise<void>> = {
       assert.ok(memoryPeakBytes >= memoryBytes);
       assert.ok(memoryPeakBytes <= (LIMITS.memoryMib + 256) * 1024 * 1024);
       assert.ok(cpuNs > 1_000_000n && cpuNs < 60_000_000_000n, `cpu ${cpuNs}`);
+    });
+  },
+  'can be sampled from before its start until its processes have ended': async (stage) => {
+    await stage.withActors(1, stage.setUp.hello, async ([actor]) => {
+      const { sandbox } = actor!;
+      const target = sandbox.target();
+      const seen: { ids: number[]; usage: SandboxUsage }[] = [];
+      sandbox.onBeforeRemoval(() => {
+        seen.push({ ids: sandbox.processIds(), usage: sandbox.readUsage() });
+        throw new Error('what a reading throws must not keep the sandbox');
+      });
+      sandbox.start();
+      await awaitReady(actor!);
+      await call(actor!);
+      assert.deepEqual(sandbox.target(), target);
+      assert.equal(target.cgroup.mode, stage.context.cgroups.mode);
+      assertFindable(target, sandbox.processIds());
+      assert.equal(target.vmm !== undefined, stage.driver.name === 'microvm');
+      const [first] = await Promise.all([sandbox.remove(), sandbox.remove()]);
+      assert.deepEqual(first.leftovers, []);
+      assert.equal(seen.length, 1);
+      const { ids, usage } = seen[0]!;
+      assert.deepEqual(ids, []);
+      if (target.cgroup.mode === 'none') return;
+      assert.equal(usage.unavailable, undefined);
+      assert.ok((usage.cpuNs ?? 0n) > 0n);
     });
   },
   'can be killed, and that is not reported as an end by itself': async (stage) => {
@@ -197,6 +225,37 @@ export const CHECKS: Record<string, (stage: Stage) => Promise<void>> = {
     });
   },
 };
+
+/** Checks that processes, traffic and vCPU threads are where the target says. */
+function assertFindable(target: ReturnType<Sandbox['target']>, ids: readonly number[]): void {
+  const { cgroup, networkInterface = '', vmm } = target;
+  if (cgroup.processes !== undefined) {
+    const text = readFileSync(join(cgroup.processes, 'cgroup.procs'), 'utf8');
+    const found = text.split('\n').filter(Boolean).map(Number);
+    assert.notDeepEqual(found, []);
+    assert.ok(found.every((id) => ids.includes(id)));
+  }
+  const bytes = ids.map((id) => receivedBytes(id, networkInterface));
+  assert.ok(Math.max(...bytes) > 0, `nothing came by ${networkInterface}`);
+  if (vmm === undefined) return;
+  assert.equal(vmm.vcpus, LIMITS.cpus);
+  const isTold = vmm.kvmUnavailable === undefined;
+  assert.equal(isTold, vmm.qmpSocket !== undefined && existsSync(vmm.qmpSocket));
+  const name = `${vmm.vcpuThreadPrefix}0/${isTold ? 'KVM' : 'TCG'}`;
+  assert.ok(ids.flatMap(threadNames).includes(name), `no thread ${name}`);
+}
+
+/** Bytes that came by an interface in the network namespace of a process; 0 if it has none. */
+function receivedBytes(processId: number, name: string): number {
+  const table = readFileSync(`/proc/${processId}/net/dev`, 'utf8');
+  const row = table.split('\n').find((line) => line.trim().startsWith(`${name}:`));
+  return Number(row?.split(':')[1]?.trim().split(/\s+/)[0] ?? 0);
+}
+
+function threadNames(processId: number): string[] {
+  const folder = `/proc/${processId}/task`;
+  return readdirSync(folder).map((id) => readFileSync(`${folder}/${id}/comm`, 'utf8').trim());
+}
 
 function compare(a: bigint, b: bigint): number {
   return a < b ? -1 : Number(a > b);

@@ -6,8 +6,10 @@ import type { RunSummary } from '../../../coordinator/analysis/run-summary.ts';
 import { openTrials } from '../../../coordinator/cli/recorded-run.ts';
 import type { RunFolder } from '../../../coordinator/recording/run-folder.ts';
 import { csvDocument } from '../../../coordinator/report/csv.ts';
+import type { SamplerReport } from '../../../schemas/telemetry.ts';
 import { collected } from '../../support/collected.ts';
 import { makeRun, randomNumbers, shuffled } from '../../support/run-fixture.ts';
+import { blockJson, makeBlock, makeReport, partOf } from '../../support/sample-blocks.ts';
 import { recordRun, temporaryData } from '../../support/temporary-run.ts';
 
 // The same run is read both ways: as a small one, and as a large one by its Parquet files.
@@ -72,4 +74,30 @@ test('openTrials reads a large run up to its damage, and tells of it', async (t)
   t.is(summary.notes[0]?.code, 'damaged-data');
   t.regex(summary.notes[0]?.message ?? '', /line 3/);
   t.true(summary.results.distinct >= FIXTURE.results.length - 1);
+});
+
+test('openTrials tells the same of sampling, whether of a small run or of a large one', async (t) => {
+  const sources: SamplerReport['sources'] = [
+    { source: 'energy', samples: 0, unavailable: 'no counter' },
+    { source: 'temperature', samples: 7, rateHz: 1, limitedBy: 'the sensor is slow' },
+    { source: 'cgroup-cpu', instance: 0, samples: 100, rateHz: 100 },
+  ];
+  const results = FIXTURE.results.map((result, index) => ({
+    ...result,
+    telemetry: index === 0 ? { failure: 'it ended' } : makeReport({ sources }),
+  }));
+  const data = await temporaryData(t);
+  const folder = await recordRun(data, { ...FIXTURE, results });
+  const lacking = await summaryOf(folder);
+  t.is(lacking.summary.samples?.missing.trials, results.length - 1);
+  t.deepEqual((await summaryOf(folder, ALWAYS_LARGE)).summary, lacking.summary);
+  for (const result of results.slice(2)) {
+    await folder.appendSamples(blockJson(makeBlock(partOf(result))));
+  }
+  const small = await summaryOf(folder);
+  t.is(small.said.length, 1, 'it says that it writes the Parquet files');
+  t.deepEqual(small.summary.samples?.missing, { trials: 1, blocks: 1 });
+  t.is(small.summary.telemetry?.gaps.length, 2);
+  t.deepEqual((await summaryOf(folder, ALWAYS_LARGE)).summary, small.summary);
+  t.true(small.summary.notes.some(({ code }) => code === 'samples-missing'));
 });

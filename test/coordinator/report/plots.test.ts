@@ -11,9 +11,12 @@ import { renderHtml } from '../../../coordinator/report/html.ts';
 import { intervalPlot } from '../../../coordinator/report/interval-plot.ts';
 import type { Markup } from '../../../coordinator/report/markup.ts';
 import { studyForm } from '../../../coordinator/report/study-form.ts';
+import { methodSection } from '../../../coordinator/report/method-section.ts';
+import { samplingMethod } from '../../../coordinator/report/sampling-method.ts';
 import { telemetrySection } from '../../../coordinator/report/telemetry-section.ts';
 import { logTicks, valueAxis } from '../../../coordinator/report/value-axis.ts';
 import { makeTelemetry } from '../../support/report-pages.ts';
+import { makeReport } from '../../support/sample-blocks.ts';
 import { makeRun } from '../../support/run-fixture.ts';
 import type { RunFixture, RunFixtureOptions } from '../../support/run-fixture.ts';
 
@@ -158,13 +161,55 @@ test('telemetrySection says in one line that there are no samples', (t) => {
 test('telemetrySection draws the median and the worst trial in one panel per series', (t) => {
   const section = telemetrySection(makeTelemetry('runc/hello-go/1'));
   const panels = shapes(section, 'svg[role=img]');
-  t.is(panels.length, 2);
-  t.is(shapes(section, 'g[data-mark=line] path').length, 4);
-  t.regex(descriptions(section)[0]!, /^median trial t0000: 500 samples, .* worst trial t0001: 500/);
+  t.is(panels.length, 3);
+  t.is(shapes(section, 'details svg[role=img]').length, 1);
+  t.is(shapes(section, 'g[data-mark=line] path').length, 6);
+  t.regex(
+    descriptions(section)[0]!,
+    /^median trial t0000: 500 samples, .* MiB; worst trial t0001: 500/,
+  );
   const path = shapes(section, 'g[data-mark=line] path')[0]!.getAttribute('d')!;
-  t.true(path.split(/[LM]/).length <= 302, 'dense samples are thinned');
+  t.true(path.split(/[LM]/).length <= 303, 'dense samples are thinned');
   // The peak is the largest value of the series, and so the highest point of its line.
-  t.regex(descriptions(section)[0]!, /to 9000000;/);
+  t.regex(descriptions(section)[0]!, /to 9 MiB;/);
+});
+
+test('telemetrySection leaves a gap where there was no value', (t) => {
+  const [median] = makeTelemetry('c');
+  const [series] = median!.series;
+  const broken = (length: number) =>
+    Array.from({ length }, (_, index) => ({
+      sinceRequestMs: index,
+      value: index % 100 === 50 ? NaN : index,
+    }));
+  for (const length of [100, 1000]) {
+    const section = telemetrySection([
+      { ...median!, series: [{ ...series!, points: broken(length) }] },
+    ]);
+    const path = shapes(section, 'g[data-mark=line] path')[0]!.getAttribute('d')!;
+    t.is(path.split('M').length - 1, 1 + length / 100);
+  }
+});
+
+test('telemetrySection shows counters as rates, and first what tells most', (t) => {
+  const [median] = makeTelemetry('c');
+  const counter = (metric: string, processor: string, perMs: number) => ({
+    source: 'host-cpu',
+    metric,
+    unit: 's',
+    attributes: { 'cpu.logical_number': processor },
+    points: Array.from({ length: 50 }, (_, ms) => ({ sinceRequestMs: ms, value: 7 + ms * perMs })),
+  });
+  const busy = ['0', '1', '2', '3'].map((processor) =>
+    counter('lockstep.host.cpu.busy.time', processor, 1e-4 * Number(processor)),
+  );
+  const series = [counter('system.disk.io_time', 'x', 1e-3), ...busy];
+  const section = telemetrySection([{ ...median!, series }]);
+  // Of processors the two busiest; an idle one and what is looked at less can be opened.
+  t.is(shapes(section, 'svg[role=img]').length, 5);
+  t.is(shapes(section, 'details svg[role=img]').length, 3);
+  t.regex(shapes(section, 'h3')[0]!.textContent, /busy\.time logical_number=2$/);
+  t.regex(descriptions(section)[0]!, /49 samples, 20 to 20 % of the time$/);
 });
 
 test('telemetrySection shows names of series as text, and bounds how many it draws', (t) => {
@@ -175,6 +220,26 @@ test('telemetrySection shows names of series as text, and bounds how many it dra
   t.is(shapes(section, 'svg[role=img]').length, 24);
   t.is(shapes(section, 'b').length, 0);
   t.true(section.markup.includes('36 more series are in samples.parquet.'));
+});
+
+test('samplingMethod tells rate, lateness, cost, and what was not sampled and why', (t) => {
+  const { run, plan, results } = makeRun({ sandboxes: ['runc'], repetitions: 2 });
+  const unavailable = 'no <b>counter</b>';
+  const sources = [{ source: 'energy' as const, samples: 0, unavailable, remedy: 'Buy one' }];
+  const telemetry = makeReport({ sources });
+  const summary = summarise(
+    run,
+    plan,
+    results.map((result) => ({ ...result, telemetry })),
+  );
+  const method = methodSection(run, plan, summary);
+  t.is(shapes(method, 'b').length, 0);
+  const text = shapes(method, 'section')[0]!.textContent.replaceAll(/\s+/g, ' ');
+  t.regex(text, /100 Hz asked for; achieved 99\.9 % of it in the median result/);
+  t.regex(text, /median 0\.060 ms, 99th percentile 0\.20 ms .*; the latest 0\.90 ms/);
+  t.regex(text, /2\.0 % of one processor in the median result/);
+  t.regex(text, /energy \(\d devices\): no <b>counter<\/b>\. Buy one\./);
+  t.is(samplingMethod(summarise(run, plan, results)), undefined);
 });
 
 test('valueAxis is logarithmic for a wide range, and never for a lateness', (t) => {

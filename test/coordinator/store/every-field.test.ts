@@ -12,6 +12,7 @@ import {
   StartRecord,
   TrialResult,
 } from '../../../schemas/result.ts';
+import { SamplerReport, SourceReport, TrialTelemetryRecord } from '../../../schemas/telemetry.ts';
 import { anyResults } from '../../support/result-arbitrary.ts';
 import { makeRun } from '../../support/run-fixture.ts';
 
@@ -29,6 +30,9 @@ const SHAPES: Readonly<Record<string, object>> = {
   instance: Instance.shape,
   phases: PhaseStamps.shape,
   usage: SandboxUsage.shape,
+  sampler: SamplerReport.shape,
+  source: SourceReport.shape,
+  unsampled: TrialTelemetryRecord.options[1].shape,
 };
 
 test('arbitrary results have every field that the schema has', (t) => {
@@ -46,6 +50,10 @@ test('arbitrary results have every field that the schema has', (t) => {
       note('failure', result.failure);
       note('clock', result.clock);
       note('start', result.start);
+      const { telemetry } = result;
+      const isUnsampled = telemetry !== undefined && 'failure' in telemetry;
+      note(isUnsampled ? 'unsampled' : 'sampler', telemetry);
+      if (!isUnsampled) for (const one of telemetry?.sources ?? []) note('source', one);
       for (const barrier of result.barriers) note('barrier', barrier);
       for (const mark of result.invalid) note('mark', mark);
       for (const instance of result.instances) {

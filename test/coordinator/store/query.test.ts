@@ -7,9 +7,11 @@ import { ask, askIntoParquet } from '../../../coordinator/store/query.ts';
 import type { QueryValue } from '../../../coordinator/store/query.ts';
 import { openQueryDatabase } from '../../../coordinator/store/query-database.ts';
 import type { QueryDatabase } from '../../../coordinator/store/query-database.ts';
+import { examplesOf } from '../../support/documents.ts';
 import { writeLargeRun } from '../../support/large-run.ts';
 import { rejection } from '../../support/rejection.ts';
 import { makeRun } from '../../support/run-fixture.ts';
+import { blockJson, makeBlock, partOf } from '../../support/sample-blocks.ts';
 import { recordRun, temporaryData } from '../../support/temporary-run.ts';
 
 const FIXTURE = makeRun({ sandboxes: ['process', 'runc'], functions: ['hello-go'] });
@@ -203,4 +205,34 @@ test('askIntoParquet writes the file that it may write, and no other', async (t)
   t.is((await rejection(askIntoParquet(database.connection, sql, other))).code, 'QUERY_INVALID');
   const trick = `SELECT 1) TO '${path}' (FORMAT csv); SELECT (1`;
   t.is((await rejection(askIntoParquet(database.connection, trick, path))).code, 'QUERY_INVALID');
+});
+
+test('samples of a run have their attributes in SQL, also while it goes on', async (t) => {
+  const data = await temporaryData(t);
+  const blocks = FIXTURE.results.slice(0, 3).map((result) => makeBlock(partOf(result)));
+  for (const state of ['completed', 'running'] as const) {
+    const runId = `run-${state}`;
+    const folder = await recordRun(data, {
+      run: { ...FIXTURE.run, runId, state },
+      plan: FIXTURE.plan,
+      results: FIXTURE.results.map((result) => ({ ...result, runId })),
+    });
+    for (const block of blocks) await folder.appendSamples(blockJson({ ...block, runId }));
+  }
+  const opened = await open(t, data);
+  const sql = `SELECT run, metric, attributes, count(value) FROM samples
+    WHERE source = 'host-cpu' GROUP BY ALL ORDER BY ALL`;
+  t.deepEqual(
+    await rowsOf(opened, sql),
+    ['run-completed', 'run-running'].flatMap((runId) =>
+      ['0', '1'].map((processor) => [
+        ...[runId, 'lockstep.host.cpu.busy.time', `cpu.logical_number=${processor}`, 60],
+      ]),
+    ),
+  );
+  t.false((await readdir(join(data, 'runs/run-running'))).includes('samples.parquet'));
+  const [example = ''] = await examplesOf('data.md', 'sql');
+  const cpuSeconds = (await rowsOf(opened, example)).map((row) => Number(row.at(-1)));
+  t.is(cpuSeconds.length, 6);
+  t.true(cpuSeconds.every((value) => Math.abs(value - 19 * 0.004) < 1e-9));
 });

@@ -3,7 +3,14 @@ import type { ExecutionContext } from 'ava';
 import { openArtefactStore } from '../../../bus/artefact-store.ts';
 import type { Bus } from '../../../bus/bus.ts';
 import { openBucket } from '../../../bus/key-value.ts';
-import { ensureStream, LEDGER, publishDurable, RESULTS } from '../../../bus/streams.ts';
+import {
+  ensureStream,
+  LEDGER,
+  publishDurable,
+  RESULTS,
+  SAMPLES,
+  TELEMETRY,
+} from '../../../bus/streams.ts';
 import { Device } from '../../../schemas/device.ts';
 import {
   ARTEFACTS_BUCKET,
@@ -17,9 +24,13 @@ import {
   ledgerSubject,
   presenceSubject,
   progressSubject,
+  relayConsumer,
   resultSubject,
+  samplesSubject,
+  telemetrySubject,
   timeSubject,
 } from '../../../schemas/subjects.ts';
+import { SIGNALS } from '../../../telemetry/payload.ts';
 import { startTestBus } from '../../support/nats-server.ts';
 import type { TestBus } from '../../support/nats-server.ts';
 
@@ -31,6 +42,8 @@ async function preparedServer(t: ExecutionContext): Promise<TestBus> {
   const coordinator = await server.connect({ role: 'coordinator', user: 'coordinator' });
   await ensureStream(coordinator, RESULTS);
   await ensureStream(coordinator, LEDGER);
+  await ensureStream(coordinator, SAMPLES);
+  await ensureStream(coordinator, TELEMETRY);
   await openBucket(coordinator, { bucket: DEVICES_BUCKET, schema: Device });
   await openArtefactStore(coordinator);
   return server;
@@ -68,6 +81,8 @@ async function refusedSubscriptions(bus: Bus, subjects: readonly string[]): Prom
 const DEVICE_MAY_PUBLISH = [
   presenceSubject('d1'),
   resultSubject('d1'),
+  samplesSubject('d1'),
+  ...SIGNALS.map((signal) => telemetrySubject(signal, 'd1')),
   timeSubject('d1'),
   barrierSubject('d1'),
   `$JS.API.DIRECT.GET.${BLOBS}`,
@@ -78,6 +93,10 @@ const DEVICE_MAY_PUBLISH = [
 const DEVICE_MAY_NOT_PUBLISH = [
   presenceSubject('d2'),
   resultSubject('d2'),
+  samplesSubject('d2'),
+  ...SIGNALS.map((signal) => telemetrySubject(signal, 'd2')),
+  telemetrySubject('metrics', 'coordinator_coordinator'),
+  `${telemetrySubject('metrics', 'd1')}.x`,
   timeSubject('d2'),
   barrierSubject('d2'),
   barrierSubject('*'),
@@ -112,6 +131,12 @@ const DEVICE_MAY_NOT_PUBLISH = [
   `$JS.API.CONSUMER.MSG.NEXT.${RESULTS.name}.recorder`,
   `$JS.API.CONSUMER.DELETE.${RESULTS.name}.recorder`,
   `$JS.ACK.${RESULTS.name}.recorder.1.1.1.1.0`,
+  `$JS.API.CONSUMER.CREATE.${TELEMETRY.name}`,
+  `$JS.API.CONSUMER.MSG.NEXT.${TELEMETRY.name}.${relayConsumer('env')}`,
+  `$JS.API.CONSUMER.DELETE.${TELEMETRY.name}.${relayConsumer('env')}`,
+  `$JS.API.STREAM.PURGE.${TELEMETRY.name}`,
+  `$JS.API.STREAM.MSG.GET.${SAMPLES.name}`,
+  `$JS.ACK.${TELEMETRY.name}.${relayConsumer('env')}.1.1.1.1.0`,
   '$SYS.REQ.SERVER.PING',
 ];
 
@@ -140,6 +165,9 @@ test('a device listens to its own commands and replies only', async (t) => {
     commandSubject('*', 'go'),
     presenceSubject('d2'),
     resultSubject('d1'),
+    samplesSubject('d1'),
+    telemetrySubject('metrics', 'd1'),
+    telemetrySubject('*', '*'),
     timeSubject('*'),
     barrierSubject('d1'),
     barrierSubject('*'),
@@ -202,6 +230,20 @@ test('a device stores its result, and nobody else does under its name', async (t
   await t.throwsAsync(publishDurable(device, resultSubject('d2'), Buffer.from('x'), { id: 'b' }), {
     message: /refused/,
   });
+});
+
+test('a device stores its samples and telemetry, and nobody else does under its name', async (t) => {
+  const server = await preparedServer(t);
+  const device = await server.connect({ role: 'device', user: 'd1' });
+  for (const [of, store] of [
+    ['samples', samplesSubject],
+    ['telemetry', (user: string) => telemetrySubject('metrics', user)],
+  ] as const) {
+    const own = publishDurable(device, store('d1'), Buffer.from('x'), { id: `own ${of}` });
+    t.is((await own).sequence, 1);
+    const foreign = publishDurable(device, store('d2'), Buffer.from('x'), { id: `other ${of}` });
+    await t.throwsAsync(foreign, { message: /refused/ });
+  }
 });
 
 test('a researcher controls and watches, and reaches no device and no stream', async (t) => {

@@ -1,0 +1,94 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { errorMessageOf } from '../../schemas/errors.ts';
+import { ByteScan, wordBytes } from './byte-scan.ts';
+import type { HostCollector, SeriesIdentity } from './collector.ts';
+import { openFiles } from './file-source.ts';
+import type { ParseText } from './file-source.ts';
+
+/** In diskstats a sector is that, whatever the disk has. */
+const SECTOR_BYTES = 512;
+const MS_PER_S = 1000;
+const DISKS_MAX = 256;
+
+/**
+ * Block I/O of whole disks that are there when it is opened. Disks made of others (dm, md, loop)
+ * and of memory are left out: their I/O is that of another, or none.
+ * Source: the kernel's Documentation/admin-guide/iostats.rst.
+ */
+export const hostDisk: HostCollector = {
+  source: 'host-disk',
+  open(roots) {
+    const folder = join(roots.sys, 'block');
+    let names: string[];
+    try {
+      names = readdirSync(folder);
+    } catch (error) {
+      return { unavailable: errorMessageOf(error), remedy: 'mount sysfs at /sys' };
+    }
+    const disks = names.filter((name) => existsSync(join(folder, name, 'device'))).sort();
+    if (disks.length === 0) return { unavailable: `${folder} has no disk with a device` };
+    // The folder of a name with a slash has another sign in its place.
+    const kept = disks.slice(0, DISKS_MAX).map((name) => name.replaceAll('!', '/'));
+    const path = join(roots.proc, 'diskstats');
+    const parse = diskTable(kept);
+    return openFiles([{ path, series: kept.flatMap(seriesOf), parse, inRecords: true }]);
+  },
+};
+
+function seriesOf(name: string): SeriesIdentity[] {
+  const device = { 'system.device.name': name };
+  return [
+    { metric: 'system.disk.io', attributes: { ...device, 'disk.io.direction': 'read' } },
+    { metric: 'system.disk.io', attributes: { ...device, 'disk.io.direction': 'write' } },
+    { metric: 'system.disk.operations', attributes: { ...device, 'disk.io.direction': 'read' } },
+    { metric: 'system.disk.operations', attributes: { ...device, 'disk.io.direction': 'write' } },
+    { metric: 'system.disk.io_time', attributes: device },
+  ];
+}
+
+// By column behind the name: the place among the series of a disk, and what the number is divided
+// by: a product with 0.001 would be off in its last digits.
+const COLUMNS: readonly (readonly [place: number, divisor: number] | undefined)[] = [
+  [2, 1],
+  undefined,
+  [0, 1 / SECTOR_BYTES],
+  undefined,
+  [3, 1],
+  undefined,
+  [1, 1 / SECTOR_BYTES],
+  undefined,
+  undefined,
+  [4, MS_PER_S],
+];
+const PLACES = 5;
+
+/** The parser of /proc/diskstats: five values for each disk, NaN for one that is not in it. */
+export function diskTable(disks: readonly string[]): ParseText {
+  const scan = new ByteScan();
+  const names = disks.map((name) => wordBytes(`${name} `));
+  return (text, length, row, at) => {
+    row.fill(Number.NaN, at, at + names.length * PLACES);
+    scan.begin(text, length);
+    while (!scan.isAtEnd) {
+      // Numbers of the device.
+      scan.integer();
+      scan.integer();
+      scan.skipGaps();
+      for (let disk = 0; disk < names.length; disk += 1) {
+        const name = names[disk];
+        if (name === undefined || !scan.skipIf(name)) continue;
+        fillColumns(scan, row, at + disk * PLACES);
+        break;
+      }
+      scan.skipLine();
+    }
+  };
+}
+
+function fillColumns(scan: ByteScan, row: Float64Array, at: number): void {
+  for (const column of COLUMNS) {
+    const value = scan.integer();
+    if (column !== undefined) row[at + column[0]] = value / column[1];
+  }
+}

@@ -1,0 +1,4 @@
+import { COLLECTORS } from './collectors.ts';
+import { serveLoop } from './loop-worker.ts';
+
+serveLoop(COLLECTORS);

@@ -1,0 +1,236 @@
+import { errorMessageOf } from '../../schemas/errors.ts';
+import type { FastSource } from '../collectors/collector.ts';
+import { LatenessHistogram } from './lateness-histogram.ts';
+import { MemoryBudget, ReadingTable } from './reading-table.ts';
+import type { ReadingChunk } from './reading-table.ts';
+
+/** What the word that the loop looks at between rounds tells it. */
+export const COMMANDS = { go: 0, take: 1, end: 2, abandon: 3 } as const;
+
+/** How to sample. */
+export interface LoopOptions {
+  readonly sources: readonly FastSource[];
+  readonly rateHz: number;
+  /** What the readings may take, bytes. */
+  readonly maxBytes: number;
+  /** One word of memory that is shared with whoever gives the commands. */
+  readonly control: Int32Array;
+}
+
+/** How one source fared. */
+export interface LoopSourceStatistics {
+  /** The rate at which it was read last. */
+  readonly rateHz: number;
+  /** True if readings were dropped for want of memory. */
+  readonly isThinned: boolean;
+  /** Why it was given up. Undefined if it was not. */
+  readonly failure: string | undefined;
+}
+
+/** How the loop fared. */
+export interface LoopStatistics {
+  readonly rounds: number;
+  readonly missed: number;
+  readonly achievedHz: number;
+  readonly latenessP50Ns: number;
+  readonly latenessP99Ns: number;
+  readonly latenessMaxNs: number;
+  /** Of so many rounds one was kept. */
+  readonly thinnedBy: number;
+  /** In the order of the sources. */
+  readonly sources: readonly LoopSourceStatistics[];
+}
+
+interface Member {
+  readonly source: FastSource;
+  readonly row: Float64Array;
+  readonly table: ReadingTable;
+  /** It is read in every round whose number this divides. */
+  every: number;
+  nextRound: number;
+  isGoing: boolean;
+  isThinned: boolean;
+  failure: string | undefined;
+}
+
+/** Rows of the first chunk of each table, if the bound allows. */
+const FIRST_ROWS_MAX = 256;
+const FIRST_ROWS_MIN = 16;
+
+/** Share of the bound that the first chunks may take. */
+const FIRST_SHARE = 1 / 4;
+
+/**
+ * Reads sources by a schedule that is fixed at the first round: a late round shifts no other, and
+ * rounds whose time has passed are left out and counted. Blocks its thread until it is told to end.
+ */
+export class SampleLoop {
+  readonly #members: readonly Member[];
+  readonly #budget: MemoryBudget;
+  readonly #control: Int32Array;
+  readonly #rateHz: number;
+  readonly #periodNs: number;
+  readonly #lateness = new LatenessHistogram();
+  #thinnedBy = 1;
+  #rounds = 0;
+  #missed = 0;
+  #lastElapsedNs = 0;
+
+  constructor({ sources, rateHz, maxBytes, control }: LoopOptions) {
+    this.#rateHz = rateHz;
+    this.#periodNs = 1e9 / rateHz;
+    this.#control = control;
+    this.#budget = new MemoryBudget(maxBytes);
+    const rowBytes = sources.reduce((sum, { series }) => {
+      return sum + ReadingTable.rowBytes(series.length);
+    }, 0);
+    const fitting = Math.floor((maxBytes * FIRST_SHARE) / Math.max(1, rowBytes));
+    const firstRows = Math.max(FIRST_ROWS_MIN, Math.min(FIRST_ROWS_MAX, fitting));
+    const divisors = sources.map(({ limit }) => divisorOf(rateHz, limit?.hz));
+    const least = divisors.reduce((a, b) => Math.min(a, b), Infinity);
+    this.#members = sources.map((source, index) => ({
+      source,
+      row: new Float64Array(source.series.length).fill(Number.NaN),
+      table: new ReadingTable(source.series.length, firstRows, this.#budget),
+      // Rounds of slower sources are rounds of the fastest, so that no more are needed.
+      every: Math.ceil((divisors[index] ?? 1) / least) * least,
+      nextRound: 0,
+      isGoing: true,
+      isThinned: false,
+      failure: undefined,
+    }));
+  }
+
+  /**
+   * Samples until it is told to end or abandon; the last reading of an end is taken then.
+   *
+   * @param onBegun called after the first round
+   * @param onTake called with the readings so far when it is told to take
+   */
+  run(onBegun: () => void, onTake: (tables: ReadingChunk[][]) => void): void {
+    const startNs = process.hrtime.bigint();
+    const elapsedNs = (): number => Number(process.hrtime.bigint() - startNs);
+    this.#round(0);
+    onBegun();
+    for (;;) {
+      const next = this.#nextRound();
+      const dueNs = next * this.#periodNs;
+      const command = this.#waitFor(dueNs - elapsedNs());
+      if (command === COMMANDS.take) {
+        onTake(this.#members.map(({ table }) => table.take()));
+        Atomics.compareExchange(this.#control, 0, COMMANDS.take, COMMANDS.go);
+        continue;
+      }
+      if (command !== COMMANDS.go) {
+        if (command === COMMANDS.end) this.#readLast();
+        return;
+      }
+      const nowNs = elapsedNs();
+      this.#lateness.add(nowNs - dueNs);
+      const current = Math.max(next, Math.floor(nowNs / this.#periodNs));
+      if (current > next) this.#missed += this.#roundsBetween(next, current);
+      this.#round(current);
+      this.#lastElapsedNs = nowNs;
+    }
+  }
+
+  /** All readings that were not taken yet, by source. */
+  close(): ReadingChunk[][] {
+    return this.#members.map(({ table }) => table.close());
+  }
+
+  /** How it fared so far. */
+  statistics(): LoopStatistics {
+    const seconds = this.#lastElapsedNs / 1e9;
+    return {
+      rounds: this.#rounds,
+      missed: this.#missed,
+      achievedHz: seconds > 0 ? (this.#rounds - 1) / seconds : 0,
+      latenessP50Ns: this.#lateness.percentileNs(0.5),
+      latenessP99Ns: this.#lateness.percentileNs(0.99),
+      latenessMaxNs: this.#lateness.maxNs,
+      thinnedBy: this.#thinnedBy,
+      sources: this.#members.map(({ every, isThinned, failure }) => {
+        return { rateHz: this.#rateHz / every, isThinned, failure };
+      }),
+    };
+  }
+
+  #round(number: number): void {
+    this.#rounds += 1;
+    for (const member of this.#members) {
+      if (!member.isGoing || member.nextRound > number) continue;
+      this.#read(member);
+      member.nextRound = (Math.floor(number / member.every) + 1) * member.every;
+    }
+  }
+
+  #read(member: Member): void {
+    const { source, row, table } = member;
+    const atMonoNs = process.hrtime.bigint();
+    try {
+      const outcome = source.read(row);
+      if (outcome === 'ended') member.isGoing = false;
+      if (outcome !== 'read') return;
+    } catch (error) {
+      member.isGoing = false;
+      member.failure = errorMessageOf(error);
+      return;
+    }
+    if (table.isFull) this.#makeRoom(table);
+    table.append(atMonoNs, row);
+  }
+
+  #readLast(): void {
+    for (const member of this.#members) if (member.isGoing) this.#read(member);
+  }
+
+  #makeRoom(table: ReadingTable): void {
+    while (table.isFull && !this.#budget.has(table.growthBytes)) this.#thin();
+    if (table.isFull) table.grow();
+  }
+
+  /** Halves the rate of the fastest sources, and drops every second reading of theirs. */
+  #thin(): void {
+    const least = this.#members.reduce((every, member) => Math.min(every, member.every), Infinity);
+    const step = least * 2;
+    this.#thinnedBy *= 2;
+    for (const member of this.#members) {
+      const every = Math.ceil(member.every / step) * step;
+      if (every === member.every) continue;
+      if (every === member.every * 2) member.table.thin();
+      member.every = every;
+      member.isThinned = true;
+      member.nextRound = Math.ceil(member.nextRound / every) * every;
+    }
+  }
+
+  #nextRound(): number {
+    let next = Infinity;
+    for (const { isGoing, nextRound } of this.#members) {
+      if (isGoing && nextRound < next) next = nextRound;
+    }
+    return next;
+  }
+
+  /** Rounds after one and up to another in which the fastest source should have been read. */
+  #roundsBetween(after: number, upTo: number): number {
+    let most = 0;
+    for (const { isGoing, every } of this.#members) {
+      if (!isGoing) continue;
+      most = Math.max(most, Math.floor(upTo / every) - Math.floor(after / every));
+    }
+    return most;
+  }
+
+  #waitFor(durationNs: number): number {
+    if (durationNs > 0) Atomics.wait(this.#control, 0, COMMANDS.go, durationNs / 1e6);
+    return Atomics.load(this.#control, 0);
+  }
+}
+
+/** In which part of the rounds a source with such a limit is read. */
+function divisorOf(rateHz: number, limitHz = Infinity): number {
+  // A limit that is the rate itself must not become its half by rounding.
+  return Math.max(1, Math.ceil(rateHz / limitHz - 1e-9));
+}
