@@ -25,8 +25,8 @@ export interface DeviceTelemetry extends SamplingPorts {
   /** True if what is exported goes somewhere, whatever the coordinator says. */
   readonly exportsDirectly: boolean;
   /**
-   * A trial is about to be timed: until {@link endTrial} nothing is sent, unless it is live. What is
-   * logged belongs to it.
+   * A trial is about to be timed: until {@link endTrial} nothing is sent, unless it is live. What
+   * is logged belongs to it.
    */
   beginTrial(headers: TraceHeaders, isLive: boolean): void;
   /** Tells the spans of a trial. Never throws. */

@@ -8,6 +8,7 @@ import { connectBus } from '../bus/connection.ts';
 import { credentialName, readCredentialFile } from '../bus/credential-file.ts';
 import { openOutbox } from '../bus/outbox.ts';
 import type { Outbox } from '../bus/outbox.ts';
+import type { DeviceFacts } from '../schemas/device.ts';
 import { fromFailure } from '../schemas/failure.ts';
 import { BARRIER } from '../schemas/messages.ts';
 import { encodeMessage } from '../schemas/protocol.ts';
@@ -98,28 +99,14 @@ export async function startAgent(
   const cgroupName = cgroupNameOf(deviceId, settings.data);
   await reap(cgroupName, scratchFolder, logger);
   const facts = await readDeviceFacts(cgroupName, { dataFolder: settings.data });
-  const outbox = await openOutbox({ folder: join(settings.data, 'outbox'), logger });
-  const samplesOutbox = await openOutbox({ folder: join(settings.data, 'samples'), logger });
-  const telemetry = await AgentTelemetry.open({
-    deviceId,
-    resource: deviceResource(deviceId, VERSION, facts),
-    folder: join(settings.data, 'telemetry'),
-    samplesOutbox,
-    environment: process.env,
-    logger,
-    ...(ports.logOutlet === undefined ? {} : { logOutlet: ports.logOutlet }),
-  });
+  const ways = await openWays(settings, ports, { deviceId, facts });
+  const { outbox, telemetry } = ways;
   const bus = await connectBus({
-    servers: settings.server,
-    credentials,
-    name: `agent ${deviceId}`,
-    user: deviceId,
-    waitMs: Number.POSITIVE_INFINITY,
-    signal,
-    logger,
+    ...{ servers: settings.server, credentials, name: `agent ${deviceId}`, user: deviceId },
+    ...{ waitMs: Number.POSITIVE_INFINITY, signal, logger },
   });
   outbox.start(bus);
-  samplesOutbox.start(bus);
+  ways.samplesOutbox.start(bus);
   const identity = { deviceId, agentVersion: VERSION, labels: settings.labels, facts };
   const presence = new PresenceTeller(bus, identity, logger);
   presence.start();
@@ -130,25 +117,18 @@ export async function startAgent(
   const { runner, realTime } = await prepareRunners(scratchFolder, ports);
   const synchroniser = new Synchroniser({ probe: busTimeProbe(bus, clock, deviceId), clock });
   telemetry.start(bus, {
-    outboxPending: () => outbox.pending + samplesOutbox.pending,
+    outboxPending: () => outbox.pending + ways.samplesOutbox.pending,
     clockBoundNs: () => synchroniser.boundNs,
     state: () => presence.state,
   });
   const agent = new Agent(
     {
-      deviceId,
-      cgroupName,
-      scratchFolder,
-      clock,
-      synchroniser,
-      artefacts,
+      ...{ deviceId, cgroupName, scratchFolder, clock, synchroniser, artefacts, telemetry, logger },
       startRunner: () => RunnerClient.start(runner),
       schedulingClass: realTime.schedulingClass,
       schedulingReason: realTime.reason,
       askBarrier: (request) =>
         bus.request(barrierSubject(deviceId), BARRIER, request, { timeoutMs: BARRIER_TIMEOUT_MS }),
-      telemetry,
-      logger,
       keep: (result) => keepResult(outbox, deviceId, result),
     },
     presence,
@@ -161,24 +141,68 @@ export async function startAgent(
   presence.setFacts(probedFacts);
   await agent.serve(bus);
   presence.enter('idle');
-  const idleClock = keepSynchronised({ synchroniser, clock, isIdle: () => agent.isIdle, logger });
+  const stopIdleWork = startIdleWork(
+    { agent, synchroniser, presence, facts: probedFacts },
+    {
+      ...ports,
+      dataFolder: settings.data,
+    },
+  );
+  logger.info({ deviceId }, 'agent is ready');
+  return {
+    stop: async () => {
+      stopIdleWork();
+      await stopAgent({ agent, bus, ...ways }, logger);
+    },
+  };
+}
+
+/** What an agent tells over, and keeps while the link is down. */
+interface Ways {
+  readonly outbox: Outbox;
+  readonly samplesOutbox: Outbox;
+  readonly telemetry: AgentTelemetry;
+}
+
+async function openWays(
+  settings: AgentSettings,
+  { logger, logOutlet }: AgentPorts,
+  { deviceId, facts }: { deviceId: string; facts: DeviceFacts },
+): Promise<Ways> {
+  const outbox = await openOutbox({ folder: join(settings.data, 'outbox'), logger });
+  const samplesOutbox = await openOutbox({ folder: join(settings.data, 'samples'), logger });
+  const telemetry = await AgentTelemetry.open({
+    resource: deviceResource(deviceId, VERSION, facts),
+    folder: join(settings.data, 'telemetry'),
+    samplesOutbox,
+    environment: process.env,
+    logger,
+    ...(logOutlet === undefined ? {} : { logOutlet }),
+  });
+  return { outbox, samplesOutbox, telemetry };
+}
+
+/** What an agent does while it serves no run: it keeps its clock and its facts up to date. */
+function startIdleWork(
+  parts: { agent: Agent; synchroniser: Synchroniser; presence: PresenceTeller; facts: DeviceFacts },
+  { clock, logger, dataFolder }: AgentPorts & { readonly dataFolder: string },
+): () => void {
+  const { agent, synchroniser, presence, facts } = parts;
+  const isIdle = (): boolean => agent.isIdle;
+  const idleClock = keepSynchronised({ synchroniser, clock, isIdle, logger });
   const factsWatch = watchFacts({
-    facts: probedFacts,
+    facts,
     clock,
-    isIdle: () => agent.isIdle,
-    read: () => readChangingFacts({ dataFolder: settings.data }),
+    isIdle,
+    read: () => readChangingFacts({ dataFolder }),
     onChange: (next) => {
       presence.setFacts(next);
     },
     logger,
   });
-  logger.info({ deviceId }, 'agent is ready');
-  return {
-    stop: async () => {
-      factsWatch.stop();
-      idleClock.stop();
-      await stopAgent({ agent, telemetry, outboxes: [outbox, samplesOutbox], bus }, logger);
-    },
+  return () => {
+    factsWatch.stop();
+    idleClock.stop();
   };
 }
 
@@ -202,17 +226,15 @@ async function prepareRunners(
 /** Functions that sandboxes are probed with; the first that is published is used. */
 const PROBE_FUNCTIONS = ['hello-go', 'hello-node'];
 
-interface Stoppable {
+interface Stoppable extends Ways {
   readonly agent: Agent;
-  readonly telemetry: AgentTelemetry;
-  readonly outboxes: readonly Outbox[];
   readonly bus: Bus;
 }
 
 async function stopAgent(parts: Stoppable, logger: Logger): Promise<void> {
   await parts.agent.stop();
   await parts.telemetry.stop();
-  for (const outbox of parts.outboxes) {
+  for (const outbox of [parts.outbox, parts.samplesOutbox]) {
     if (!(await outbox.flush(5000))) {
       logger.warn({ pending: outbox.pending }, 'messages stay in the outbox until the next start');
     }

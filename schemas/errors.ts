@@ -19,6 +19,7 @@ export const ERROR_CODES = {
   DEVICE_DECLINED: 'A device declined to prepare or to arm, with its own reason.',
   DEVICE_LOST: 'The device stopped answering during the trial.',
   DEADLINE_EXCEEDED: 'A step did not end within its deadline.',
+  ENDPOINTS_INVALID: 'A list of OTLP endpoints, or an OTEL_* variable, has mistakes.',
   EXPERIMENT_INVALID: 'The experiment file has mistakes.',
   FUNCTION_CRASHED: 'The function ended before it answered.',
   FUNCTION_NOT_READY: 'The function did not signal ready within its deadline.',

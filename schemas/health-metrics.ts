@@ -108,8 +108,8 @@ export const HEALTH_METRICS = {
     ['lockstep.endpoint', 'lockstep.outcome'],
     [
       'coordinator: relay',
-      'Spans, points and log records, by what became of them; missed are payloads, as what was in ' +
-        'them is not known.',
+      'Spans, points and log records, by what became of them; missed are payloads, as what was ' +
+        'in them is not known.',
     ],
   ),
   'lockstep.relay.retries': define('counter', '{attempt}', ENDPOINT, [

@@ -170,6 +170,7 @@ test('no import breaks a layer rule', async (t) => {
 const PLANTED: readonly [file: string, source: string, rule: string | undefined][] = [
   ['schemas/a.ts', "import '../bus/empty.ts';", 'schemas-stands-alone'],
   ['bus/a.ts', "import '../agent/empty.ts';", 'bus-stands-alone'],
+  ['telemetry/a.ts', "import '../agent/empty.ts';", 'telemetry-stands-alone'],
   ['agent/a.ts', "import '../coordinator/empty.ts';", 'agent-stands-alone'],
   ['agent/type.ts', "import type { A } from '../coordinator/empty.ts';", 'agent-stands-alone'],
   ['agent/b.ts', "import '../test/empty.ts';", 'agent-stands-alone'],

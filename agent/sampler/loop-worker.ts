@@ -9,7 +9,7 @@ import { COMMANDS, SampleLoop } from './sample-loop.ts';
 import type { LoopStatistics } from './sample-loop.ts';
 import type { SourceKey } from './sample-columns.ts';
 
-/** What the thread of the loop is told by messages while no loop goes; see COMMANDS for the rest. */
+/** What the loop's thread is told by messages while no loop goes; see COMMANDS for the rest. */
 export type LoopRequest =
   | {
       readonly kind: 'open';

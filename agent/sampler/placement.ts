@@ -10,8 +10,8 @@ export interface Placement {
 }
 
 /**
- * Chooses the processor of a sampler: the last of those that are not measured. With a single
- * processor, or with none left, it is not put on any, so that the kernel can move it out of the way.
+ * Chooses the processor of a sampler: the last of those that are not measured. With a single one,
+ * or with none left, it is not put on any, so that the kernel can move it out of the way.
  *
  * @param usable processors that this process may use and that are there
  * @param measured processors that the measurements run on; absent: not known

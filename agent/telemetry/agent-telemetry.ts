@@ -29,7 +29,6 @@ import { TrialTracer } from './trial-tracer.ts';
 
 /** What an agent's telemetry is made of. */
 export interface AgentTelemetryOptions {
-  readonly deviceId: string;
   /** Attributes of the device as they are exported. */
   readonly resource: Readonly<Record<string, string>>;
   /** Folder for what waits to be sent. */
@@ -61,6 +60,7 @@ interface Parts {
 }
 
 const FLUSH_TIMEOUT_MS = 1500;
+const CLOSE_TIMEOUT_MS = 500;
 
 /**
  * How an agent samples, traces and tells of itself. Everything goes into a spool on disk for the
@@ -88,8 +88,8 @@ export class AgentTelemetry implements DeviceTelemetry {
   /**
    * Opens the spools, with what an earlier agent left in them, and starts to collect.
    *
-   * @throws LockstepError USAGE if the OTEL_EXPORTER_OTLP_* variables have mistakes, STORAGE_FAILED if
-   * a spool can't be opened.
+   * @throws LockstepError ENDPOINTS_INVALID if the OTEL_EXPORTER_OTLP_* variables have mistakes,
+   * STORAGE_FAILED if a spool can't be opened.
    */
   static async open(options: AgentTelemetryOptions): Promise<AgentTelemetry> {
     const { environment, folder, resource } = options;
@@ -191,8 +191,9 @@ export class AgentTelemetry implements DeviceTelemetry {
     this.endTrial();
     this.#options.logOutlet?.detach();
     await this.#parts.sdk.flush(FLUSH_TIMEOUT_MS);
-    await Promise.all(this.#ways.map(({ drainer }) => drainer?.flush(FLUSH_TIMEOUT_MS)));
-    await Promise.all(this.#ways.map(({ drainer }) => drainer?.close()));
+    const drainers = this.#ways.flatMap(({ drainer }) => (drainer === undefined ? [] : [drainer]));
+    await Promise.all(drainers.map((drainer) => drainer.flush(FLUSH_TIMEOUT_MS)));
+    await Promise.all(drainers.map((drainer) => drainer.close(CLOSE_TIMEOUT_MS)));
     await this.#parts.sdk.shutdown();
     await Promise.all(this.#ways.map(({ spool }) => spool.close()));
     this.#eventLoop.stop();

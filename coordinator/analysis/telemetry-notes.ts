@@ -19,8 +19,8 @@ export function telemetryNotes({ run, summary }: Pick<NoteSources, 'run' | 'summ
     notes.push(
       warning(
         'sampling-failed',
-        `${counted(failed, 'result')} (${named(telemetry.failedDeviceIds)}) were measured but not ` +
-          `sampled: ${(telemetry.failure ?? 'unknown').replace(/\.$/, '')}.`,
+        `${counted(failed, 'result')} (${named(telemetry.failedDeviceIds)}) were measured but ` +
+          `not sampled: ${(telemetry.failure ?? 'unknown').replace(/\.$/, '')}.`,
         'See the log of the device; the latencies hold.',
       ),
     );

@@ -6,9 +6,9 @@ export const EXIT_CODES = {
   ok: 0,
   /** Something failed that no other code names. */
   failed: 1,
-  /** Wrong command line, experiment file or file to import. */
+  /** Wrong command line, experiment file, file to import, or settings of endpoints. */
   usage: 2,
-  /** The coordinator or the NATS server could not be reached, or refused. */
+  /** The coordinator, the NATS server or an OTLP endpoint could not be reached, or refused. */
   unreachable: 4,
   /** The run ended, but not as completed. */
   runFailed: 5,
@@ -24,6 +24,7 @@ export const EXIT_CODES = {
 
 const CODES: Partial<Record<ErrorCode, number>> = {
   USAGE: EXIT_CODES.usage,
+  ENDPOINTS_INVALID: EXIT_CODES.usage,
   EXPERIMENT_INVALID: EXIT_CODES.usage,
   QUERY_INVALID: EXIT_CODES.usage,
   IMPORT_INVALID: EXIT_CODES.usage,

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import { VERSION } from '../../schemas/version.ts';
+import { PROTOCOLS } from '../../telemetry/endpoints/endpoint-settings.ts';
 import { agent } from './commands/agent.ts';
 import { archive } from './commands/archive.ts';
 import { check } from './commands/check.ts';
@@ -17,6 +18,8 @@ import {
   wholeNumber,
   withClientOptions,
 } from './commands/options.ts';
+import { otelCheck } from './commands/otel.ts';
+import type { OtelCheckOptions } from './commands/otel.ts';
 import { plan } from './commands/plan.ts';
 import type { PlanOptions } from './commands/plan.ts';
 import { quickstart } from './commands/quickstart.ts';
@@ -77,6 +80,10 @@ const portOption = [
   'port of the server; 0 takes any free one',
   wholeNumber(0, 65_535),
 ] as const;
+const otlpOption = [
+  '--otlp <file>',
+  'OTLP endpoints that telemetry is sent to, beside that of the OTEL_EXPORTER_OTLP_* variables',
+] as const;
 const sandboxesOption = [
   '--sandboxes <names>',
   'kinds of sandbox that the agents offer, separated by commas (default: all that work)',
@@ -103,6 +110,7 @@ program
   .option(...sandboxesOption)
   .option(...hostOption)
   .option(...portOption, 4222)
+  .option(...otlpOption)
   .action((options: UpOptions) => execute(up(options)));
 program
   .command('server')
@@ -117,6 +125,7 @@ program
   .requiredOption('--creds <file>', 'credential of the coordinator')
   .requiredOption('--timekeeper-creds <file>', 'credential of the timekeeper')
   .option('--researcher-creds <file>', 'credential that commands on this machine then use')
+  .option(...otlpOption)
   .action((options: CoordinatorOptions) => execute(coordinator(options)));
 program
   .command('agent')
@@ -259,6 +268,17 @@ program
   .option(...marginOption)
   .option('--json', 'as JSON')
   .action((words: string[], options: TrendOptions) => execute(trend(words, options)));
+program
+  .command('otel')
+  .description('OpenTelemetry: "otel check" tries endpoints')
+  .command('check')
+  .description('send what one trial gives to OTLP endpoints, and say what came back')
+  .option('--endpoint <url>', 'address of an endpoint (default: the OTEL_* variables)')
+  .addOption(new Option('--protocol <name>', 'how to speak to it').choices(PROTOCOLS))
+  .option('--header <name=value...>', 'header to send to it')
+  .option('--file <file>', 'list of endpoints, as the coordinator reads it')
+  .option('--json', 'as JSON')
+  .action((options: OtelCheckOptions) => execute(otelCheck(options)));
 program
   .command('doctor')
   .description('say what this machine has and lacks, and how to get it')

@@ -1,15 +1,21 @@
+import { readEndpointsFile } from '../relay/endpoints-file.ts';
 import type { EndpointSettings } from '../../telemetry/endpoints/endpoint-settings.ts';
 import { endpointsFromEnvironment } from '../../telemetry/endpoints/environment.ts';
 import type { Environment } from '../../telemetry/endpoints/environment.ts';
 
 /**
- * Where the relay brings telemetry to: the endpoint that the standard variables of OpenTelemetry
- * name, if they do.
+ * Where the relay brings telemetry to: the endpoints of a file, and one more if the standard
+ * variables of OpenTelemetry name one.
  *
- * @throws LockstepError USAGE with every mistake in the variables.
+ * @param file path of a list of endpoints. Absent: none
+ * @throws LockstepError ENDPOINTS_INVALID with every mistake in the file or the variables.
  */
-export function readRelayEndpoints(environment: Environment): EndpointSettings[] {
-  return endpointsFromEnvironment(environment);
+export async function readRelayEndpoints(
+  environment: Environment,
+  file?: string,
+): Promise<EndpointSettings[]> {
+  const listed = file === undefined ? [] : await readEndpointsFile(file, environment);
+  return [...listed, ...endpointsFromEnvironment(environment)];
 }
 
 /** An endpoint in words: its name and where it is, without what may be secret in an address. */

@@ -36,7 +36,7 @@ export class Relay {
    * Begins. Endpoints that were removed from the settings lose their place: the stream keeps
    * nothing for them any more. The stream must exist. The relay closes the endpoints in the end.
    *
-   * @throws LockstepError USAGE if two endpoints have one name, or a name can't be used; NOT_FOUND,
+   * @throws LockstepError ENDPOINTS_INVALID if two endpoints have one name, or a name can't be used; NOT_FOUND,
    * BUS_UNAVAILABLE.
    */
   static async start({ bus, endpoints, logger }: RelayOptions): Promise<Relay> {
@@ -79,12 +79,12 @@ export class Relay {
 function checkNames(names: readonly string[]): void {
   for (const [index, name] of names.entries()) {
     if (!ENDPOINT_NAME.test(name)) {
-      throw new LockstepError('USAGE', `"${name}" can not be the name of an endpoint`, {
+      throw new LockstepError('ENDPOINTS_INVALID', `"${name}" can not be the name of an endpoint`, {
         hint: 'Use letters, digits, - and _ only, 64 at most.',
       });
     }
     if (names.indexOf(name) !== index) {
-      throw new LockstepError('USAGE', `two endpoints have the name "${name}"`, {
+      throw new LockstepError('ENDPOINTS_INVALID', `two endpoints have the name "${name}"`, {
         hint: 'Give each endpoint a name of its own; "env" is that of the OTEL_* variables.',
       });
     }

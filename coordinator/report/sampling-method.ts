@@ -7,7 +7,7 @@ import { printable } from './printable.ts';
 /** More reasons than this are in the data alone. */
 const GAPS_SHOWN_MAX = 40;
 
-/** How the trials were sampled, what that cost, and what could not be. Undefined without samples. */
+/** How trials were sampled, what that cost, and what could not be. Undefined without samples. */
 export function samplingMethod({ telemetry }: Pick<RunSummary, 'telemetry'>): Markup | undefined {
   if (telemetry === undefined) return undefined;
   const { gaps } = telemetry;
@@ -29,7 +29,9 @@ export function samplingMethod({ telemetry }: Pick<RunSummary, 'telemetry'>): Ma
                 .slice(0, GAPS_SHOWN_MAX)
                 .map((gap) => html`<li>${printable(gapText(gap))}</li>`)}
             </ul>
-            ${left > 0 ? html`<p class="quiet">And ${left} more in results.parquet.</p>` : undefined}`
+            ${
+              left > 0 ? html`<p class="quiet">And ${left} more in results.parquet.</p>` : undefined
+            }`
     }`;
 }
 

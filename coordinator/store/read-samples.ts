@@ -104,8 +104,8 @@ export async function readTrialSamples(
 }
 
 /**
- * What the samples of a run are, per metric and attributes. All are counted; the rate is that of the first million
- * rows, since to tell the series of a whole run apart takes minutes.
+ * What the samples of a run are, per metric and attributes. All are counted; the rate is that of
+ * the first million rows, since to tell the series of a whole run apart takes minutes.
  *
  * @throws LockstepError PARQUET_DAMAGED if the file can't be read.
  */

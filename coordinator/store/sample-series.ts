@@ -110,7 +110,7 @@ function compareValues(left: number, right: number): number {
   return left - right;
 }
 
-/** Sandboxes by number, then the device as a whole; texts by their UTF-8, as the database has it. */
+/** Sandboxes by number, then the device as a whole; texts by their UTF-8, as in the database. */
 function compareNames(a: SeriesName, b: SeriesName): number {
   return (
     (a.instance ?? Number.MAX_SAFE_INTEGER) - (b.instance ?? Number.MAX_SAFE_INTEGER) ||

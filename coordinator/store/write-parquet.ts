@@ -40,8 +40,8 @@ const ORDER = 'placeInPlan NULLS LAST, trial, attempt, device';
 /**
  * Writes `results.parquet` and `instances.parquet` from a run's results.ndjson, `samples.parquet`
  * from its samples.ndjson if it has one, and `parquet.json`, which says what they were made of. The
- * sources stay as they are. Each key has one row, chosen as the analysis chooses. The files appear as a whole: without a `parquet.json` that fits they count for
- * nothing.
+ * sources stay as they are. Each key has one row, chosen as the analysis chooses. The files appear
+ * as a whole: without a `parquet.json` that fits they count for nothing.
  *
  * @param folder the run's folder
  * @throws LockstepError NOT_FOUND without a run; RUN_DAMAGED if anything of it but samples is;

@@ -104,7 +104,7 @@ export class CoordinatorTelemetry {
     observeCoordinator(sdk.meter, { ...health, lost }, this.#eventLoop);
   }
 
-  /** Puts what waits into the stream, as far as 1.5 s allow; for {@link Coordinator.drainTelemetry}. */
+  /** Puts what waits into the stream, as far as 1.5 s allow. */
   async flush(): Promise<void> {
     await this.#parts.sdk.flush(FLUSH_TIMEOUT_MS);
     await this.#parts.drainer.flush(FLUSH_TIMEOUT_MS);

@@ -2,6 +2,10 @@ import type { PartialSuccess } from '../otlp/export-response.ts';
 import type { Delivery } from '../payload.ts';
 
 const TEXT_CHARACTERS_MAX = 300;
+
+/** Ends a text that was cut off. */
+export const CUT_OFF = '…';
+
 /** A wish for a longer pause is cut down to this. */
 const RETRY_AFTER_MS_MAX = 3_600_000;
 
@@ -9,7 +13,9 @@ const RETRY_AFTER_MS_MAX = 3_600_000;
 export function excerpt(text: string): string {
   const start = text.slice(0, TEXT_CHARACTERS_MAX * 4);
   const line = start.replaceAll(/[\s\p{Cc}\p{Cf}\ufffd]+/gu, ' ').trim();
-  return line.length > TEXT_CHARACTERS_MAX ? `${line.slice(0, TEXT_CHARACTERS_MAX)}…` : line;
+  return line.length > TEXT_CHARACTERS_MAX
+    ? `${line.slice(0, TEXT_CHARACTERS_MAX)}${CUT_OFF}`
+    : line;
 }
 
 /** What an endpoint took, by what it answers. */

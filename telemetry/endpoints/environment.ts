@@ -22,7 +22,7 @@ const PREFIX = 'OTEL_EXPORTER_OTLP_';
  * (ms), PROTOCOL, COMPRESSION, CERTIFICATE, CLIENT_CERTIFICATE, CLIENT_KEY, INSECURE; besides
  * OTEL_SDK_DISABLED, and OTEL_TRACES_EXPORTER and the like where they leave out otlp.
  *
- * @throws LockstepError USAGE with every variable that has a mistake, and what to write.
+ * @throws LockstepError ENDPOINTS_INVALID with every variable that has a mistake, and what to write.
  * Source: https://opentelemetry.io/docs/specs/otel/protocol/exporter/
  */
 export function endpointsFromEnvironment(environment: Environment): EndpointSettings[] {
@@ -34,7 +34,7 @@ export function endpointsFromEnvironment(environment: Environment): EndpointSett
     if (route !== undefined) routes[signal] = route;
   }
   if (problems.size > 0) {
-    throw new LockstepError('USAGE', [...problems.keys()].join('; '), {
+    throw new LockstepError('ENDPOINTS_INVALID', [...problems.keys()].join('; '), {
       hint: [...new Set(problems.values())].join(' '),
     });
   }

@@ -16,7 +16,6 @@ type Client = InstanceType<Grpc['Client']>;
 type Metadata = InstanceType<Grpc['Metadata']>;
 
 const ANSWER_BYTES_MAX = 65_536;
-const GZIP = 2;
 const RECONNECT_MS_MAX = 5000;
 const PACKAGE = 'opentelemetry.proto.collector';
 const METHODS: Readonly<Record<Signal, string>> = {
@@ -103,7 +102,9 @@ export class GrpcRoute implements Route {
       'grpc.enable_retries': 0,
       // As over HTTP: the address that was given is the one that is asked.
       'grpc.enable_http_proxy': 0,
-      ...(compression === 'gzip' ? { 'grpc.default_compression_algorithm': GZIP } : {}),
+      ...(compression === 'gzip'
+        ? { 'grpc.default_compression_algorithm': grpc.compressionAlgorithms.gzip }
+        : {}),
     });
     return { grpc, client, metadata: metadataOf(grpc, headers) };
   }

@@ -1,7 +1,7 @@
 import { errorMessageOf } from '../../schemas/errors.ts';
 import { SIGNALS } from '../payload.ts';
 import type { Delivery, Destination, Payload, Signal } from '../payload.ts';
-import { excerpt } from './endpoint-answer.ts';
+import { CUT_OFF, excerpt } from './endpoint-answer.ts';
 import type { EndpointRoute, EndpointSettings } from './endpoint-settings.ts';
 import { GrpcRoute } from './grpc-endpoint.ts';
 import { HttpRoute } from './http-endpoint.ts';
@@ -15,7 +15,7 @@ const SECRET_CHARACTERS_MIN = 6;
  * signal that the endpoint does not take counts as accepted and is not sent. Deliveries never show
  * the values of headers.
  *
- * @throws LockstepError USAGE if a file for TLS can't be read or used.
+ * @throws LockstepError ENDPOINTS_INVALID if a file for TLS can't be read or used.
  */
 export function openEndpoint({ name, routes }: EndpointSettings): Destination {
   const open = new Map<Signal, Route>();
@@ -75,8 +75,19 @@ function secretsOf({ headers }: EndpointRoute): string[] {
 function withoutSecrets(delivery: Delivery, secrets: ReadonlySet<string>): Delivery {
   if (delivery.message === undefined) return delivery;
   const message = [...secrets].reduce(
-    (text, secret) => text.replaceAll(secret, '***'),
+    (text, secret) => withoutStart(text.replaceAll(secret, '***'), secret),
     delivery.message,
   );
   return { ...delivery, message };
+}
+
+/** What was cut off within a secret ends with a part of it. */
+function withoutStart(text: string, secret: string): string {
+  if (!text.endsWith(CUT_OFF)) return text;
+  const kept = text.slice(0, -CUT_OFF.length);
+  for (let length = secret.length - 1; length > 0; length -= 1) {
+    if (!kept.endsWith(secret.slice(0, length))) continue;
+    return `${kept.slice(0, -length)}***${CUT_OFF}`;
+  }
+  return text;
 }

@@ -16,7 +16,7 @@ const FILE_BYTES_MAX = 4_194_304;
  * Reads the files of a connection, and checks that they can be used together.
  *
  * @param endpoint its name, for errors
- * @throws LockstepError USAGE if a file can't be read or used.
+ * @throws LockstepError ENDPOINTS_INVALID if a file can't be read or used.
  */
 export function readTlsMaterial(endpoint: string, files: TlsFiles): TlsMaterial {
   const read = (path: string | undefined): Buffer | undefined =>
@@ -34,10 +34,14 @@ export function readTlsMaterial(endpoint: string, files: TlsFiles): TlsMaterial 
   } catch (cause) {
     const paths = Object.values(files).join(', ');
     const reason = errorMessageOf(cause);
-    throw new LockstepError('USAGE', `endpoint "${endpoint}": can't use ${paths}: ${reason}`, {
-      cause,
-      hint: 'Name files in PEM format, and the key that belongs to the certificate.',
-    });
+    throw new LockstepError(
+      'ENDPOINTS_INVALID',
+      `endpoint "${endpoint}": can't use ${paths}: ${reason}`,
+      {
+        cause,
+        hint: 'Name files in PEM format, and the key that belongs to the certificate.',
+      },
+    );
   }
   return material;
 }
@@ -49,9 +53,13 @@ function readPem(endpoint: string, path: string): Buffer {
     return readFileSync(path);
   } catch (cause) {
     const reason = errorMessageOf(cause);
-    throw new LockstepError('USAGE', `endpoint "${endpoint}": can't read ${path}: ${reason}`, {
-      cause,
-      hint: 'Name a file in PEM format that this process may read.',
-    });
+    throw new LockstepError(
+      'ENDPOINTS_INVALID',
+      `endpoint "${endpoint}": can't read ${path}: ${reason}`,
+      {
+        cause,
+        hint: 'Name a file in PEM format that this process may read.',
+      },
+    );
   }
 }

@@ -70,7 +70,7 @@ interface Slice {
 /**
  * Encodes samples as OTLP, as requests of at most `pointsMax` points. Series of the same metric
  * become points of one metric. Counters become monotonic cumulative sums, levels sums that are not
- * monotonic, gauges gauges. No object is made per point; where there is no point, nothing is written.
+ * monotonic, gauges gauges. No object is made per point; what is no number is no point.
  */
 export function* encodeSamples(
   resources: readonly SampleResource[],

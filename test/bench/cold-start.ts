@@ -179,7 +179,10 @@ async function coldStartOfOurs(
   trialId: string,
 ): Promise<number> {
   const cell = { id: sandbox, sandbox, function: FUNCTION_NAME, instances: 1 };
-  const arm = { trialId, cell, procedure: 'cold-start', readyTimeoutMs: READY_TIMEOUT_MS, isSampled: false } as const;
+  const arm = {
+    ...({ trialId, cell, procedure: 'cold-start', isSampled: false } as const),
+    readyTimeoutMs: READY_TIMEOUT_MS,
+  };
   await runner.call('arm', arm, CALL_TIMEOUT_MS);
   const targetMonoNs = process.hrtime.bigint() + LEAD_NS;
   const { instances, leftovers } = await runner.call(

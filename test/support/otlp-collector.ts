@@ -98,9 +98,9 @@ function text(value: unknown): string {
 
 function attributesOf(of: JsonMessage): Record<string, string> {
   return Object.fromEntries(
-    list(of['attributes']).map((one) => [
-      text(one['key']),
-      String(Object.values(message(one['value']))[0] ?? ''),
-    ]),
+    list(of['attributes']).map((one) => {
+      const [value] = Object.values(message(one['value']));
+      return [text(one['key']), typeof value === 'string' ? value : JSON.stringify(value ?? '')];
+    }),
   );
 }

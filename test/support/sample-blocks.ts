@@ -16,7 +16,7 @@ export interface BlockOptions {
   readonly stepNs?: number;
 }
 
-/** A block as a sampler makes it: a sandbox's CPU time and memory, and two processors' busy time. */
+/** A block as a sampler makes it: CPU time and memory of a sandbox, busy time of processors. */
 export function makeBlock(part: Part, options: BlockOptions = {}): SampleBlock {
   const { sequence = 0, rounds = 20, stepNs = 10_000_000 } = options;
   const firstMonoNs = options.firstMonoNs ?? 1_000_000_000_000n;

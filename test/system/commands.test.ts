@@ -51,6 +51,7 @@ test.serial(
     const agent = home.start(
       ...['agent', '--server', url, '--creds', deviceCredential],
       ...['--data', join(home.folder, 'agents/pi-1'), '--label', 'room=lab'],
+      ...['--sandboxes', 'process,runc'],
     );
     const tools = ['--server', url, '--creds', credential('researcher')];
     for (;;) {
@@ -88,7 +89,7 @@ test.serial('what can not be run is refused at once, with a code and a hint', as
     return;
   }
   const home = await TestHome.create(t);
-  const up = home.start('up', '--agents', '1', '--port', '0');
+  const up = home.start('up', '--agents', '1', '--port', '0', '--sandboxes', 'process');
   await up.shows('ready; end it');
   const refuse = async (change: Record<string, string>, code: number, says: RegExp) => {
     const outcome = await home.run('run', await experiment(home, change));

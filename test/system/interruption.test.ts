@@ -49,7 +49,9 @@ test.serial('Ctrl-C during a run keeps what was reported, and says so', async (t
     return;
   }
   const home = await TestHome.create(t);
-  const running = home.start('quickstart', '--agents', '1', '--experiment', LONG);
+  const running = home.start(
+    ...['quickstart', '--agents', '1', '--sandboxes', 'process', '--experiment', LONG],
+  );
   await until('three results', async () => (await resultCount(home)) >= 3);
   running.child.kill('SIGINT');
   const { code, stderr } = await running.ended;
@@ -68,7 +70,7 @@ test.serial('kill -9 of an agent costs one trial, and of everything ends the run
     return;
   }
   const home = await TestHome.create(t);
-  const first = home.start('up', '--agents', '2', '--port', '0');
+  const first = home.start('up', '--agents', '2', '--port', '0', '--sandboxes', 'process');
   await first.shows('ready; end it');
   const submitted = await home.run('run', '--detach', LONG);
   t.is(submitted.code, 0, submitted.stderr);
@@ -105,7 +107,7 @@ test.serial('kill -9 of an agent costs one trial, and of everything ends the run
   await until('everything is gone', async () => (await home.processIds()).length === 0);
   t.true((await resultCount(home)) >= kept, 'what was reported is kept');
 
-  const second = home.start('up', '--agents', '2', '--port', '0');
+  const second = home.start('up', '--agents', '2', '--port', '0', '--sandboxes', 'process');
   await second.shows('ready; end it');
   const { run } = await newestRun(home);
   t.is(run.state, 'interrupted');

@@ -139,11 +139,26 @@ test.serial('samples, spans and logs of a run arrive whole, at their places', as
   const home = await TestHome.create(t, {
     OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
     OTEL_EXPORTER_OTLP_COMPRESSION: 'gzip',
-    OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: database.otlpUrl,
   });
+  const endpoints = join(home.folder, 'endpoints.yaml');
+  await writeFile(
+    endpoints,
+    `endpoints:\n  - name: database\n    urls: { metrics: "${database.otlpUrl}" }\n`,
+  );
   const file = join(home.folder, 'telemetry.yaml');
   await writeFile(file, EXPERIMENT);
-  const up = home.start('up', '--agents', '2', '--port', '0', '--sandboxes', 'process,runc');
+  const up = home.start(
+    'up',
+    '--agents',
+    '2',
+    '--port',
+    '0',
+    '--sandboxes',
+    'process,runc',
+    '--otlp',
+    endpoints,
+  );
+  await up.shows('database: metrics to http://127.0.0.1');
   await up.shows('ready; end it');
   const run = await home.run('run', file);
   t.is(run.code, 0, run.stderr);

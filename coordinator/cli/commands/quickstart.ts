@@ -27,7 +27,7 @@ export function quickstart(options: QuickstartOptions): Work {
       ...(options.sandboxes === undefined ? {} : { sandboxes: options.sandboxes }),
       host: '127.0.0.1',
       port: 0,
-      endpoints: readRelayEndpoints(process.env).map((each) => openEndpoint(each)),
+      endpoints: (await readRelayEndpoints(process.env)).map((each) => openEndpoint(each)),
       ...stackLog(session),
     });
     try {

@@ -21,6 +21,8 @@ export interface UpOptions {
   readonly sandboxes?: string;
   readonly host: string;
   readonly port: number;
+  /** File of endpoints that telemetry is sent to. Absent: none. */
+  readonly otlp?: string;
 }
 
 /** What `lockstep coordinator` takes: credentials for a server that runs elsewhere. */
@@ -29,6 +31,8 @@ export interface CoordinatorOptions {
   readonly creds: string;
   readonly timekeeperCreds: string;
   readonly researcherCreds?: string;
+  /** As {@link UpOptions}. */
+  readonly otlp?: string;
 }
 
 /** Longest wait for agents to find out what they can run, ms. */
@@ -39,7 +43,8 @@ const ENDS_MAX = 3;
 
 /** Starts server, timekeeper, coordinator and local agents, until Ctrl-C. */
 export function up(options: UpOptions): Work {
-  return (session) => keepUp(session, options);
+  const { otlp, ...rest } = options;
+  return (session) => keepUp(session, rest, otlp);
 }
 
 /** Starts timekeeper and coordinator on a server that runs elsewhere, until Ctrl-C. */
@@ -51,7 +56,7 @@ export function coordinator(options: CoordinatorOptions): Work {
     researcherCredentials:
       options.researcherCreds === undefined ? undefined : resolve(options.researcherCreds),
   };
-  return (session) => keepUp(session, { agents: 0, host: '', port: 0, external });
+  return (session) => keepUp(session, { agents: 0, host: '', port: 0, external }, options.otlp);
 }
 
 /** Starts the server of this data folder alone, until Ctrl-C; a coordinator elsewhere uses it. */
@@ -82,9 +87,10 @@ export function server(options: Omit<UpOptions, 'agents' | 'sandboxes'>): Work {
 async function keepUp(
   session: Session,
   options: Omit<StackOptions, 'home' | 'logger' | 'endpoints'>,
+  endpointsFile: string | undefined,
 ): Promise<number> {
   const { home, output, signal } = session;
-  const settings = readRelayEndpoints(process.env);
+  const settings = await readRelayEndpoints(process.env, endpointsFile);
   const endpoints = settings.map((each) => openEndpoint(each));
   const stack = await startStack({ ...options, home, endpoints, ...stackLog(session) });
   try {

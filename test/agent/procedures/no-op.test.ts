@@ -13,7 +13,8 @@ const untouchable = new Proxy({} as ProcedureContext, {
 
 test('no-op starts no sandbox, whatever the cell says, and leaves nothing', async (t) => {
   const armed = await noOp.arm(untouchable, { ...CELL, sandbox: 'process' });
-  t.deepEqual(await armed.start(1n), { instances: [], leftovers: [] });
+  t.deepEqual(armed.targets, []);
+  t.deepEqual(await armed.start(1n), { instances: [], leftovers: [], finals: [] });
 });
 
 test('no-op can be stood down', async (t) => {

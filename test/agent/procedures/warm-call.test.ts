@@ -83,7 +83,12 @@ async function stage(t: ExecutionContext): Promise<Stage> {
         response.end('hello');
       }).listen(FUNCTION_PORT, address);
       await once(server, 'listening');
+      let readFinally = (): void => undefined;
       return {
+        target: () => ({ id: address, cgroup: { mode: 'none' } }),
+        onBeforeRemoval: (read) => {
+          readFinally = read;
+        },
         start: () => {
           if (staged.broken.has(slot.index)) observer.onExit('exit code 3');
           else connect({ host: '127.0.0.1', port, localAddress: address }).end();
@@ -92,6 +97,7 @@ async function stage(t: ExecutionContext): Promise<Stage> {
         readUsage: () => ({}),
         logTail: () => '',
         remove: () => {
+          readFinally();
           staged.removed += 1;
           server.close();
           return Promise.resolve({ leftovers: [] });
@@ -111,6 +117,9 @@ async function stage(t: ExecutionContext): Promise<Stage> {
     ready,
     readyTimeoutMs: 10_000,
     signal: new AbortController().signal,
+    readFinal: ({ index }) => [
+      { instance: index, source: 'cgroup-pids', atMonoNs: process.hrtime.bigint(), readings: [] },
+    ],
     passBarrier: (name: string) => {
       staged.reached.push(name);
       return staged.passBarrier();
@@ -147,9 +156,13 @@ test('warm-call calls nobody before the barrier, and then everybody once', async
 
 test('a burst calls each function when it is ready, without a barrier', async (t) => {
   const staged = await stage(t);
-  const { instances } = await staged.run(burst, 3);
+  const { instances, finals } = await staged.run(burst, 3);
   t.deepEqual(staged.reached, []);
   t.is(staged.called.length, 3);
+  t.deepEqual(
+    finals.map(({ instance }) => instance),
+    [0, 1, 2],
+  );
   t.true(instances.every(({ status }) => status === 'ok'));
 });
 

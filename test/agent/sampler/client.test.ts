@@ -1,26 +1,17 @@
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { gunzipSync } from 'node:zlib';
 import test from 'ava';
 import { pino } from 'pino';
 import { SamplerClient } from '../../../agent/sampler/client.ts';
-import { decodeMessage } from '../../../schemas/protocol.ts';
-import { SampleBlock } from '../../../schemas/telemetry.ts';
 import { rejection } from '../../support/rejection.ts';
+import { decodedBlocks } from './decoded-samples.ts';
 
 const ENTRY = join(import.meta.dirname, 'scripted/main.ts');
 const TRIAL = { runId: 'r', trialId: 't', attempt: 1, deviceId: 'd' };
 
 function start(memoryMaxBytes = 64 * 1024 * 1024): Promise<SamplerClient> {
   return SamplerClient.start({ logger: pino({ level: 'silent' }), entry: ENTRY, memoryMaxBytes });
-}
-
-function decoded(blocks: readonly Uint8Array[]): SampleBlock[] {
-  return blocks.map((bytes) => {
-    const value: unknown = JSON.parse(gunzipSync(bytes).toString());
-    return decodeMessage(SampleBlock, value, 'the sampler');
-  });
 }
 
 test('take and end give each sample once, and the report counts them', async (t) => {
@@ -35,7 +26,7 @@ test('take and end give each sample once, and the report counts them', async (t)
   await delay(150);
   const { report, ...rest } = await sampler.end([], 0n);
   t.true(soFar.metrics.length > 0 && rest.metrics.length > 0);
-  const blocks = decoded([...soFar.blocks, ...rest.blocks]);
+  const blocks = decodedBlocks([...soFar.blocks, ...rest.blocks]);
   t.is(report.blocks, blocks.length);
   t.deepEqual(
     blocks.map(({ sequence }) => sequence),
@@ -66,7 +57,7 @@ test('a full memory thins the samples and keeps the whole trial', async (t) => {
   const endedAtNs = process.hrtime.bigint();
   const { report, blocks } = await sampler.end([], 0n);
   t.true(report.thinnedBy > 1);
-  const groups = decoded(blocks).flatMap((block) => block.groups);
+  const groups = decodedBlocks(blocks).flatMap((block) => block.groups);
   const firstNs = groups[0]!.firstMonoNs;
   const last = groups.at(-1)!;
   const lastNs = last.firstMonoNs + BigInt(last.stepsNs.reduce((sum, step) => sum + step, 0));

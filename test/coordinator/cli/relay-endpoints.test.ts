@@ -1,8 +1,8 @@
 import test from 'ava';
 import { describeEndpoint, readRelayEndpoints } from '../../../coordinator/cli/relay-endpoints.ts';
 
-test('describeEndpoint says what goes where, and nothing that may be secret', (t) => {
-  const [settings, ...others] = readRelayEndpoints({
+test('describeEndpoint says what goes where, and nothing that may be secret', async (t) => {
+  const [settings, ...others] = await readRelayEndpoints({
     OTEL_EXPORTER_OTLP_ENDPOINT: 'https://collector.example:4318/token-in-path',
     OTEL_EXPORTER_OTLP_HEADERS: 'authorization=secret',
     OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://traces.example:4317',
@@ -16,6 +16,6 @@ test('describeEndpoint says what goes where, and nothing that may be secret', (t
   );
 });
 
-test('readRelayEndpoints finds none where no variable names one', (t) => {
-  t.deepEqual(readRelayEndpoints({ OTEL_EXPORTER_OTLP_TIMEOUT: '1000' }), []);
+test('readRelayEndpoints finds none where no variable names one', async (t) => {
+  t.deepEqual(await readRelayEndpoints({ OTEL_EXPORTER_OTLP_TIMEOUT: '1000' }), []);
 });

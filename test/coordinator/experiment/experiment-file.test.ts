@@ -163,7 +163,8 @@ test('names the key that was probably meant', finds, `${VALID}repetition: 4\n`, 
   message: 'unknown key "repetition"',
   hint:
     'Did you mean "repetitions"? Known: experiment, question, procedure, factors, exclude, ' +
-    'limits, repetitions, until, order, seed, devices, gang, waves, unavailable, budget.',
+    'limits, repetitions, until, order, seed, devices, gang, waves, unavailable, budget, ' +
+    'telemetry.',
 });
 test('refuses looks beyond the repetitions', finds, `${VALID}until:\n${WIDTH}  looks: [2, 4]\n`, {
   line: 11,

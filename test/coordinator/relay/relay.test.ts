@@ -295,6 +295,6 @@ test('names of endpoints must be different, and usable', async (t) => {
   const { start } = await bench(t);
   for (const names of [['one', 'one'], ['with space'], ['']]) {
     const endpoints = names.map((name) => new ScriptedDestination(name));
-    t.is((await rejection(start(...endpoints))).code, 'USAGE');
+    t.is((await rejection(start(...endpoints))).code, 'ENDPOINTS_INVALID');
   }
 });

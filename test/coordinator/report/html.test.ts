@@ -22,6 +22,16 @@ function pageOf({ run, plan, results }: RunFixture): { html: string; page: Page 
   return { html, page: parse(html).document as Page };
 }
 
+const pages = new Map<string, ReturnType<typeof pageOf>>();
+
+/** The page of a run of this shape; made once, as nothing changes it. */
+function pageOfShape(options: RunFixtureOptions = {}): ReturnType<typeof pageOf> {
+  const key = JSON.stringify(options);
+  const page = pages.get(key) ?? pageOf(makeRun(options));
+  pages.set(key, page);
+  return page;
+}
+
 function all(page: Page, selector: string): PageElement[] {
   return [...page.querySelectorAll(selector)];
 }
@@ -47,7 +57,7 @@ const SHAPES: Readonly<Record<string, RunFixtureOptions>> = {
 
 for (const [name, options] of Object.entries(SHAPES)) {
   test(`renderHtml of ${name} is whole and loads nothing`, (t) => {
-    const { html, page } = pageOf(makeRun(options));
+    const { html, page } = pageOfShape(options);
     t.true(html.startsWith('<!doctype html>'));
     t.notRegex(html, /undefined|NaN|Infinity|\[object/);
     t.is(all(page, 'script, link, img, iframe, object, embed, form').length, 0);
@@ -62,7 +72,7 @@ for (const [name, options] of Object.entries(SHAPES)) {
   });
 
   test(`renderHtml of ${name} names every plot for those who can't see it`, (t) => {
-    const { page } = pageOf(makeRun(options));
+    const { page } = pageOfShape(options);
     for (const svg of all(page, 'svg')) {
       if (svg.getAttribute('aria-hidden') === 'true') continue;
       t.is(svg.getAttribute('role'), 'img');
@@ -75,7 +85,7 @@ for (const [name, options] of Object.entries(SHAPES)) {
 }
 
 test('renderHtml draws a line per sandbox in a plot per function', (t) => {
-  const { page } = pageOf(makeRun());
+  const { page } = pageOfShape();
   const plots = all(page, 'svg[aria-label^="Distribution"]');
   t.is(plots.length, 2);
   const lines = all(page, 'svg[aria-label^="Distribution"] g[data-mark="line"] path');
@@ -131,7 +141,7 @@ test('renderHtml shows every failed and invalid result with its reason, phase an
 });
 
 test('renderHtml shows each skipped cell with reason and remedy', (t) => {
-  const { page } = pageOf(makeRun({ skipped: 'gvisor' }));
+  const { page } = pageOfShape({ skipped: 'gvisor' });
   const skipped = all(page, '.exception').map(({ textContent }) => textContent);
   t.is(skipped.length, 2);
   t.true(skipped.every((text) => text.includes('TOOL_MISSING') && text.includes('apt-get')));
@@ -139,8 +149,8 @@ test('renderHtml shows each skipped cell with reason and remedy', (t) => {
 
 test('renderHtml says plainly when agents share one host', (t) => {
   const plain = /run on one host \(host-1\)\..*not independent devices/s;
-  t.regex(pageOf(makeRun({ agentsPerHost: [3] })).html, plain);
-  t.notRegex(pageOf(makeRun({ agentsPerHost: [1, 1] })).html, plain);
+  t.regex(pageOfShape({ agentsPerHost: [3] }).html, plain);
+  t.notRegex(pageOfShape({ agentsPerHost: [1, 1] }).html, plain);
 });
 
 test('renderHtml links the files that are there, and none that it does not know', (t) => {
@@ -152,14 +162,14 @@ test('renderHtml links the files that are there, and none that it does not know'
 });
 
 test('renderHtml gives the same page for the same run', (t) => {
-  t.is(pageOf(makeRun({ seed: 5 })).html, pageOf(makeRun({ seed: 5 })).html);
+  t.is(pageOfShape({ seed: 5 }).html, pageOfShape({ seed: 5 }).html);
 });
 
 test('renderHtml says of a warm call and of a no-op what their time is', (t) => {
-  const warm = pageOf(makeRun({ kind: 'warm-call', repetitions: 2 })).html;
+  const warm = pageOfShape({ kind: 'warm-call', repetitions: 2 }).html;
   t.true(warm.includes('Warm call: first call of the trial to the last byte'));
   t.regex(warm, /from the first call to the last byte of the last response/);
-  const noOp = pageOf(makeRun({ kind: 'no-op', repetitions: 2 })).html;
+  const noOp = pageOfShape({ kind: 'no-op', repetitions: 2 }).html;
   t.true(noOp.includes('No-op, which starts no sandbox: lateness of the start'));
   t.true(noOp.includes('A no-op starts no sandbox, so it has no phases.'));
   t.false(noOp.includes('Not ready after'));
@@ -178,7 +188,7 @@ test('renderHtml draws the distribution of a no-op with starts that came early',
 });
 
 test('renderHtml draws of a warm call the call only, and has its start in the table', (t) => {
-  const { page } = pageOf(makeRun({ kind: 'warm-call', repetitions: 2 }));
+  const { page } = pageOfShape({ kind: 'warm-call', repetitions: 2 });
   const [bars] = all(page, 'svg[aria-label^="Median time of each phase"]');
   t.regex(bars?.getAttribute('aria-description') ?? '', /call to first byte/);
   t.notRegex(bars?.getAttribute('aria-description') ?? '', /spawn|ready to call/);
@@ -188,19 +198,19 @@ test('renderHtml draws of a warm call the call only, and has its start in the ta
 
 test('renderHtml says that a run had waves, and only then', (t) => {
   t.regex(
-    pageOf(makeRun({ agentsPerHost: [4], waves: 2, repetitions: 2 })).html,
+    pageOfShape({ agentsPerHost: [4], waves: 2, repetitions: 2 }).html,
     /<strong>2 waves<\/strong>, each simultaneous in\s+itself; the spread is within a wave/,
   );
-  t.notRegex(pageOf(makeRun({ repetitions: 2 })).html, /\bwaves?\b/);
+  t.notRegex(pageOfShape({ repetitions: 2 }).html, /\bwaves?\b/);
 });
 
 test('renderHtml shows how devices went on from a barrier, and only if there is one', (t) => {
-  const { page } = pageOf(makeRun({ kind: 'warm-call', repetitions: 2 }));
+  const { page } = pageOfShape({ kind: 'warm-call', repetitions: 2 });
   const text = all(page, 'section[aria-labelledby="start"] p')
     .map(({ textContent }) => textContent)
     .find((one) => /^\s*Barrier\s+ready:/.test(one));
   t.regex(text ?? '', /spread of going on: median .*± [\d.]+ ms.* clock bound.*lateness: /s);
-  t.notRegex(pageOf(makeRun({ repetitions: 2 })).html, /Barrier/);
+  t.notRegex(pageOfShape({ repetitions: 2 }).html, /Barrier/);
 });
 
 test('renderHtml has class, bounds, age, drift and brackets of each device', (t) => {
@@ -217,7 +227,7 @@ test('renderHtml has class, bounds, age, drift and brackets of each device', (t)
 });
 
 test('renderHtml explains each mark that occurs, and no other', (t) => {
-  const { page } = pageOf(makeRun({ invalidRate: 0.5, repetitions: 2 }));
+  const { page } = pageOfShape({ invalidRate: 0.5, repetitions: 2 });
   const terms = all(page, 'dl[aria-label="What the marks mean"] > *').map(({ textContent }) =>
     textContent.trim(),
   );

@@ -1,4 +1,4 @@
-import { trace } from '@opentelemetry/api';
+import { ROOT_CONTEXT, SeverityNumber, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import {
   JsonLogsSerializer,
   JsonTraceSerializer,
@@ -60,14 +60,17 @@ test('transcodeToJson gives for spans what the JSON serializer of OpenTelemetry 
     spanProcessors: [new SimpleSpanProcessor({ exporter })],
   });
   const tracer = provider.getTracer('scope', '1.2.3');
-  const parent = tracer.startSpan('parent', { kind: 3, attributes: { n: -5, ok: true } });
+  const parent = tracer.startSpan('parent', {
+    kind: SpanKind.PRODUCER,
+    attributes: { n: -5, ok: true },
+  });
   parent.addEvent('seen', { what: 'ä' });
-  const context = trace.setSpanContext((await import('@opentelemetry/api')).ROOT_CONTEXT, {
+  const context = trace.setSpanContext(ROOT_CONTEXT, {
     ...parent.spanContext(),
   });
   const link = { context: parent.spanContext(), attributes: { why: 'retry' } };
   const child = tracer.startSpan('child', { links: [link] }, context);
-  child.setStatus({ code: 2, message: 'timeout' });
+  child.setStatus({ code: SpanStatusCode.ERROR, message: 'timeout' });
   child.end();
   parent.end();
   const spans = exporter.getFinishedSpans();
@@ -90,7 +93,7 @@ test('transcodeToJson gives for logs what the JSON serializer of OpenTelemetry g
   const logger = provider.getLogger('scope');
   logger.emit({
     body: { nested: ['a', 1n, null] },
-    severityNumber: 9,
+    severityNumber: SeverityNumber.INFO,
     timestamp: [1_795_459_200, 7],
   });
   logger.emit({ body: 'text', attributes: { bytes: Uint8Array.of(0, 255) } });
@@ -197,6 +200,6 @@ test('decodeRequest and countItems refuse bytes that end too early', (t) => {
     const error = t.throws(() => read('logs', bytes.subarray(0, -1)), {
       instanceOf: LockstepError,
     });
-    t.is(error?.code, 'MESSAGE_INVALID');
+    t.is(error.code, 'MESSAGE_INVALID');
   }
 });
