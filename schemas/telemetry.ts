@@ -16,9 +16,15 @@ const SeriesAttributes = z.record(z.string().max(64), z.string().max(128)).meta(
 
 /** What is sampled during trials, as an experiment states it and devices are told. */
 export const TelemetryPlan = z.object({
-  rateHz: z.int().min(0).max(RATE_MAX_HZ).meta({
-    description: 'Samples of each source per second; 0: none are taken.',
-  }),
+  rateHz: z
+    .int()
+    .min(0)
+    .max(RATE_MAX_HZ)
+    .meta({
+      description:
+        'Samples of each source per second; 0: none are taken. At most 1000: no counter changes ' +
+        'more often. A source that changes more slowly is read at its own rate, and results say so.',
+    }),
   sources: z.array(SourceName).max(64).optional().meta({
     description: 'The sources to sample. Absent: all that the device has.',
   }),

@@ -190,11 +190,11 @@ export class AgentTelemetry implements DeviceTelemetry {
   async stop(): Promise<void> {
     this.endTrial();
     this.#options.logOutlet?.detach();
-    await this.#parts.sdk.flush(FLUSH_TIMEOUT_MS);
+    // It collects a last time, so it ends before what sends.
+    await this.#parts.sdk.shutdown();
     const drainers = this.#ways.flatMap(({ drainer }) => (drainer === undefined ? [] : [drainer]));
     await Promise.all(drainers.map((drainer) => drainer.flush(FLUSH_TIMEOUT_MS)));
     await Promise.all(drainers.map((drainer) => drainer.close(CLOSE_TIMEOUT_MS)));
-    await this.#parts.sdk.shutdown();
     await Promise.all(this.#ways.map(({ spool }) => spool.close()));
     this.#eventLoop.stop();
   }

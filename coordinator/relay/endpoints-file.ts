@@ -93,8 +93,8 @@ interface Context {
 /**
  * Reads a list of endpoints. Paths in it are relative to its folder.
  *
- * @throws LockstepError ENDPOINTS_INVALID with all mistakes, a line and a hint for each. Values of headers are
- * never shown.
+ * @throws LockstepError ENDPOINTS_INVALID with all mistakes, a line and a hint for each. Values of
+ * headers are never shown.
  */
 export async function readEndpointsFile(
   path: string,

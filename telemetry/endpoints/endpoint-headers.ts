@@ -4,8 +4,11 @@ const NAME = /^[\w!#$%&'*+.^`|~-]{1,256}$/;
 /** What both HTTP and gRPC carry. */
 const VALUE = /^[\u0020-\u007e]{0,8192}$/;
 /** Those that are made of the payload and the connection. */
-const OWN =
-  /^(accept-encoding|connection|content-.*|expect|grpc-.*|host|te|trailer|transfer-encoding|upgrade)$/i;
+const OWN = new RegExp(
+  '^(accept-encoding|connection|content-.*|expect|grpc-.*|host|te|trailer|transfer-encoding|' +
+    'upgrade)$',
+  'i',
+);
 const LIST_HINT = 'Write name=value,name=value; in a value write %2C for a comma, %25 for %.';
 
 /** What is wrong with a header that people want sent. The value is not shown. */
@@ -25,7 +28,8 @@ export function headerProblem(name: string, value: string): SettingProblem | und
 
 /**
  * Reads a list of headers as `name=value,name=value`, percent-encoded.
- * Source: https://opentelemetry.io/docs/specs/otel/protocol/exporter/#specifying-headers-via-environment-variables
+ * Source: https://opentelemetry.io/docs/specs/otel/protocol/exporter/, "Specifying headers via
+ * environment variables"
  */
 export function parseHeaderList(
   text: string,

@@ -17,12 +17,12 @@ const PREFIX = 'OTEL_EXPORTER_OTLP_';
 
 /**
  * The endpoint that the standard variables of OpenTelemetry describe, named `env`. None if no
- * address is given: then nobody is asked, unlike what an SDK would do. Of OTEL_EXPORTER_OTLP_* these
- * count, also for one signal, as in OTEL_EXPORTER_OTLP_TRACES_HEADERS: ENDPOINT, HEADERS, TIMEOUT
+ * address is given: then nobody is asked, unlike what an SDK would do. Of OTEL_EXPORTER_OTLP_*
+ * these count, also for one signal, as in OTEL_EXPORTER_OTLP_TRACES_HEADERS: ENDPOINT, HEADERS, TIMEOUT
  * (ms), PROTOCOL, COMPRESSION, CERTIFICATE, CLIENT_CERTIFICATE, CLIENT_KEY, INSECURE; besides
  * OTEL_SDK_DISABLED, and OTEL_TRACES_EXPORTER and the like where they leave out otlp.
  *
- * @throws LockstepError ENDPOINTS_INVALID with every variable that has a mistake, and what to write.
+ * @throws LockstepError ENDPOINTS_INVALID with each variable that has a mistake, and what to write.
  * Source: https://opentelemetry.io/docs/specs/otel/protocol/exporter/
  */
 export function endpointsFromEnvironment(environment: Environment): EndpointSettings[] {
@@ -85,7 +85,7 @@ class SignalVariables {
     return exporters.split(',').some((name) => name.trim().toLowerCase() === 'otlp');
   }
 
-  /** The variable of the signal, else that of all signals. An empty one is as if it were not set. */
+  /** The variable of the signal, else that of all signals. An empty one counts as not set. */
   #find(suffix: string): Variable | undefined {
     for (const name of [`${PREFIX}${this.#signal.toUpperCase()}_${suffix}`, PREFIX + suffix]) {
       const text = this.#environment[name]?.trim() ?? '';
