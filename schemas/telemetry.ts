@@ -23,7 +23,7 @@ export const TelemetryPlan = z.object({
     .meta({
       description:
         'Samples of each source per second; 0: none are taken. At most 1000: no counter changes ' +
-        'more often. A source that changes more slowly is read at its own rate, and results say so.',
+        'more often. A source that changes more slowly is read at its own rate; results say so.',
     }),
   sources: z.array(SourceName).max(64).optional().meta({
     description: 'The sources to sample. Absent: all that the device has.',

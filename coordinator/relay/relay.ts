@@ -36,7 +36,7 @@ export class Relay {
    * Begins. Endpoints that were removed from the settings lose their place: the stream keeps
    * nothing for them any more. The stream must exist. The relay closes the endpoints in the end.
    *
-   * @throws LockstepError ENDPOINTS_INVALID if two endpoints have one name, or a name can't be used;
+   * @throws LockstepError ENDPOINTS_INVALID if two endpoints have one name, or one can't be used;
    * NOT_FOUND, BUS_UNAVAILABLE.
    */
   static async start({ bus, endpoints, logger }: RelayOptions): Promise<Relay> {
