@@ -2,15 +2,7 @@ import { join } from 'node:path';
 import { Command, CommanderError, Option } from 'commander';
 import { VERSION } from '../../schemas/version.ts';
 import { PROTOCOLS } from '../../telemetry/endpoints/endpoint-settings.ts';
-import { agent } from './commands/agent.ts';
-import { archive } from './commands/archive.ts';
-import { check } from './commands/check.ts';
-import { compare, regress } from './commands/compare.ts';
 import type { CompareOptions } from './commands/compare.ts';
-import { clocks } from './commands/clocks.ts';
-import { addDevice, devices } from './commands/devices.ts';
-import { doctor } from './commands/doctor.ts';
-import { importRun } from './commands/import.ts';
 import type { ImportOptions } from './commands/import.ts';
 import {
   positiveNumber,
@@ -18,26 +10,15 @@ import {
   wholeNumber,
   withClientOptions,
 } from './commands/options.ts';
-import { otelCheck } from './commands/otel.ts';
 import type { OtelCheckOptions } from './commands/otel.ts';
-import { plan } from './commands/plan.ts';
 import type { PlanOptions } from './commands/plan.ts';
-import { quickstart } from './commands/quickstart.ts';
 import type { QuickstartOptions } from './commands/quickstart.ts';
-import { report } from './commands/report.ts';
 import type { ReportOptions } from './commands/report.ts';
-import { query } from './commands/query.ts';
 import type { QueryOptions } from './commands/query.ts';
-import { results } from './commands/results.ts';
 import type { ResultsOptions } from './commands/results.ts';
-import { run } from './commands/run.ts';
 import type { RunOptions } from './commands/run.ts';
-import { cancel, runs } from './commands/runs.ts';
-import { trend } from './commands/trend.ts';
 import type { TrendOptions } from './commands/trend.ts';
-import { coordinator, server, up } from './commands/up.ts';
 import type { CoordinatorOptions, UpOptions } from './commands/up.ts';
-import { verify } from './commands/verify.ts';
 import type { ClientOptions } from './client.ts';
 import { EXIT_CODES } from './exit-codes.ts';
 import { CHECKOUT_FOLDER } from './home.ts';
@@ -65,8 +46,9 @@ const program = new Command('lockstep')
   .showHelpAfterError()
   .exitOverride();
 
-async function execute(work: Work): Promise<void> {
-  process.exitCode = await runCommand(program.opts<GlobalOptions>(), work);
+// A command is loaded when it is asked for: all together would make each wait for them.
+async function execute(load: () => Promise<Work>): Promise<void> {
+  process.exitCode = await runCommand(program.opts<GlobalOptions>(), await load());
 }
 
 const agentsOption = [
@@ -102,7 +84,9 @@ program
   .option(...sandboxesOption)
   .option(...repetitionsOption)
   .option('--experiment <file>', 'experiment file', QUICKSTART)
-  .action((options: QuickstartOptions) => execute(quickstart(options)));
+  .action((options: QuickstartOptions) =>
+    execute(async () => (await import('./commands/quickstart.ts')).quickstart(options)),
+  );
 program
   .command('up')
   .description('start server, coordinator and local agents, until Ctrl-C')
@@ -111,13 +95,17 @@ program
   .option(...hostOption)
   .option(...portOption, 4222)
   .option(...otlpOption)
-  .action((options: UpOptions) => execute(up(options)));
+  .action((options: UpOptions) =>
+    execute(async () => (await import('./commands/up.ts')).up(options)),
+  );
 program
   .command('server')
   .description('start the NATS server of the data folder alone, until Ctrl-C')
   .option(...hostOption)
   .option(...portOption, 4222)
-  .action((options: Omit<UpOptions, 'agents'>) => execute(server(options)));
+  .action((options: Omit<UpOptions, 'agents'>) =>
+    execute(async () => (await import('./commands/up.ts')).server(options)),
+  );
 program
   .command('coordinator')
   .description('start a coordinator on a NATS server that runs elsewhere, until Ctrl-C')
@@ -126,7 +114,9 @@ program
   .requiredOption('--timekeeper-creds <file>', 'credential of the timekeeper')
   .option('--researcher-creds <file>', 'credential that commands on this machine then use')
   .option(...otlpOption)
-  .action((options: CoordinatorOptions) => execute(coordinator(options)));
+  .action((options: CoordinatorOptions) =>
+    execute(async () => (await import('./commands/up.ts')).coordinator(options)),
+  );
 program
   .command('agent')
   .description('run an agent on this machine (see: lockstep agent)')
@@ -134,13 +124,17 @@ program
   .passThroughOptions()
   .helpOption(false)
   .argument('[options...]', '--server URL --creds FILE --data FOLDER')
-  .action((args: string[]) => execute(agent(args)));
+  .action((args: string[]) =>
+    execute(async () => (await import('./commands/agent.ts')).agent(args)),
+  );
 withClientOptions(program.command('run'))
   .description('run an experiment and show its table')
   .argument('<file>', 'experiment file')
   .option(...repetitionsOption)
   .option('--detach', 'start it, print its id and leave')
-  .action((file: string, options: RunOptions) => execute(run(file, options)));
+  .action((file: string, options: RunOptions) =>
+    execute(async () => (await import('./commands/run.ts')).run(file, options)),
+  );
 withClientOptions(program.command('plan'))
   .description('show what a run would do on the fleet as it is now, and what its question needs')
   .argument('<file>', 'experiment file')
@@ -158,35 +152,47 @@ withClientOptions(program.command('plan'))
     wholeNumber(1, 1_000_000),
   )
   .option('--json', 'as JSON')
-  .action((file: string, options: PlanOptions) => execute(plan(file, options)));
+  .action((file: string, options: PlanOptions) =>
+    execute(async () => (await import('./commands/plan.ts')).plan(file, options)),
+  );
 program
   .command('check')
   .description('check an experiment file: every mistake at once')
   .argument('<file>', 'experiment file')
-  .action((file: string) => execute(check(file)));
+  .action((file: string) => execute(async () => (await import('./commands/check.ts')).check(file)));
 const devicesCommand = withClientOptions(program.command('devices'))
   .description('list the devices, with what they can run')
   .option('--json', 'as JSON')
-  .action((options: ClientOptions & JsonOption) => execute(devices(options)));
+  .action((options: ClientOptions & JsonOption) =>
+    execute(async () => (await import('./commands/devices.ts')).devices(options)),
+  );
 devicesCommand
   .command('add')
   .description('make a credential for a device elsewhere')
   .argument('<id>', 'id of the device')
   .option('--out <file>', 'where to write it (default: ID.creds)')
-  .action((deviceId: string, options: OutOption) => execute(addDevice(deviceId, options)));
+  .action((deviceId: string, options: OutOption) =>
+    execute(async () => (await import('./commands/devices.ts')).addDevice(deviceId, options)),
+  );
 withClientOptions(program.command('clocks'))
   .description('measure how the clock of each device stands to fleet time now')
   .option('--json', 'as JSON')
-  .action((options: ClientOptions & JsonOption) => execute(clocks(options)));
+  .action((options: ClientOptions & JsonOption) =>
+    execute(async () => (await import('./commands/clocks.ts')).clocks(options)),
+  );
 program
   .command('runs')
   .description('list the runs, newest first')
   .option('--json', 'as JSON')
-  .action((options: JsonOption) => execute(runs(options)));
+  .action((options: JsonOption) =>
+    execute(async () => (await import('./commands/runs.ts')).runs(options)),
+  );
 withClientOptions(program.command('cancel'))
   .description('cancel a run; what was reported is kept')
   .argument('<run>', 'id of the run')
-  .action((runId: string, options: ClientOptions) => execute(cancel(runId, options)));
+  .action((runId: string, options: ClientOptions) =>
+    execute(async () => (await import('./commands/runs.ts')).cancel(runId, options)),
+  );
 program
   .command('results')
   .description('show the results of a run')
@@ -195,7 +201,9 @@ program
   .option('--csv', 'as CSV, a row per sandbox')
   .option('--parquet', 'write its Parquet files, and say where they are')
   .option('--out <folder>', 'with --parquet: copy them into this folder')
-  .action((runId: string, options: ResultsOptions) => execute(results(runId, options)));
+  .action((runId: string, options: ResultsOptions) =>
+    execute(async () => (await import('./commands/results.ts')).results(runId, options)),
+  );
 program
   .command('query')
   .description('ask a question in SQL about all runs on disk')
@@ -205,14 +213,18 @@ program
   .option('--csv', 'as CSV')
   .option('--parquet <file>', 'into a Parquet file')
   .option('--rows <n>', 'most rows of the table of text', wholeNumber(1, 1_000_000), 100)
-  .action((sql: string | undefined, options: QueryOptions) => execute(query(sql, options)));
+  .action((sql: string | undefined, options: QueryOptions) =>
+    execute(async () => (await import('./commands/query.ts')).query(sql, options)),
+  );
 program
   .command('report')
   .description('write the report of a run: HTML, or Markdown with SVG figures too')
   .argument('[run]', 'id of the run', 'latest')
   .option('--out <path>', 'also to this file; Markdown: into this folder')
   .option('--markdown', 'report.md and figures/ beside the HTML report')
-  .action((runId: string, options: ReportOptions) => execute(report(runId, options)));
+  .action((runId: string, options: ReportOptions) =>
+    execute(async () => (await import('./commands/report.ts')).report(runId, options)),
+  );
 const marginOption = [
   '--margin <percent>',
   'change of a median that does not matter',
@@ -228,7 +240,7 @@ program
   .option('--self', 'compare halves of one run: does the set-up differ from itself?')
   .option('--json', 'as JSON')
   .action((before: string, after: string | undefined, options: CompareOptions) =>
-    execute(compare(before, after, options)),
+    execute(async () => (await import('./commands/compare.ts')).compare(before, after, options)),
   );
 program
   .command('regress')
@@ -240,34 +252,42 @@ program
   .option(...marginOption)
   .option('--json', 'as JSON')
   .action((baseline: string, runId: string, options: CompareOptions) =>
-    execute(regress(baseline, runId, options)),
+    execute(async () => (await import('./commands/compare.ts')).regress(baseline, runId, options)),
   );
 program
   .command('archive')
   .description('put everything of an ended run into one file')
   .argument('[run]', 'id of the run', 'latest')
   .option('--out <file>', 'where to write it (default: RUN.lockstep.tar.gz)')
-  .action((runId: string, options: OutOption) => execute(archive(runId, options)));
+  .action((runId: string, options: OutOption) =>
+    execute(async () => (await import('./commands/archive.ts')).archive(runId, options)),
+  );
 program
   .command('verify')
   .description('check an archive of a run, and say what is in it')
   .argument('<archive>', 'file that lockstep archive made')
   .option('--json', 'as JSON')
-  .action((path: string, options: JsonOption) => execute(verify(path, options)));
+  .action((path: string, options: JsonOption) =>
+    execute(async () => (await import('./commands/verify.ts')).verify(path, options)),
+  );
 program
   .command('import')
   .description("take in an archive, a CSV of the study or hyperfine's JSON as a run")
   .argument('<file>', 'file to read')
   .option('--as <kind>', 'kind of file, where its content does not tell')
   .option('--json', 'as JSON')
-  .action((file: string, options: ImportOptions) => execute(importRun(file, options)));
+  .action((file: string, options: ImportOptions) =>
+    execute(async () => (await import('./commands/import.ts')).importRun(file, options)),
+  );
 program
   .command('trend')
   .description('follow medians over runs: all of the newest experiment, or those named')
   .argument('[words...]', 'a cell, e.g. runc/hello-go/1, then ids of runs')
   .option(...marginOption)
   .option('--json', 'as JSON')
-  .action((words: string[], options: TrendOptions) => execute(trend(words, options)));
+  .action((words: string[], options: TrendOptions) =>
+    execute(async () => (await import('./commands/trend.ts')).trend(words, options)),
+  );
 program
   .command('otel')
   .description('OpenTelemetry: "otel check" tries endpoints')
@@ -278,12 +298,16 @@ program
   .option('--header <name=value...>', 'header to send to it')
   .option('--file <file>', 'list of endpoints, as the coordinator reads it')
   .option('--json', 'as JSON')
-  .action((options: OtelCheckOptions) => execute(otelCheck(options)));
+  .action((options: OtelCheckOptions) =>
+    execute(async () => (await import('./commands/otel.ts')).otelCheck(options)),
+  );
 program
   .command('doctor')
   .description('say what this machine has and lacks, and how to get it')
   .option('--json', 'as JSON')
-  .action((options: JsonOption) => execute(doctor(options)));
+  .action((options: JsonOption) =>
+    execute(async () => (await import('./commands/doctor.ts')).doctor(options)),
+  );
 
 try {
   await program.parseAsync();

@@ -95,6 +95,23 @@ export class TestHome {
   }
 }
 
+/**
+ * The variable that makes a home know `hello-go` and nothing else, in a folder that is gone after
+ * the test: what is published of everything takes some seconds, in each new home.
+ */
+export async function onlyHelloGo(t: Teardown): Promise<{ LOCKSTEP_CACHE: string }> {
+  const folder = await mkdtemp(join(tmpdir(), 'lockstep-cache-'));
+  t.teardown(() => rm(folder, { recursive: true, force: true }));
+  const all = new ArtefactCache(join(CHECKOUT, '.lockstep/cache'));
+  const own = new ArtefactCache(folder);
+  const digest = (await all.names())['hello-go'];
+  if (digest === undefined) return { LOCKSTEP_CACHE: folder };
+  const manifest = await all.readManifest(digest);
+  for (const file of manifest.files) await own.putFile(all.blobPath(file.digest));
+  await own.setName('hello-go', await own.putManifest(manifest));
+  return { LOCKSTEP_CACHE: folder };
+}
+
 /** True if the set-up built the functions, without which nothing can be measured. */
 export async function hasFunctions(): Promise<boolean> {
   const names = await new ArtefactCache(join(CHECKOUT, '.lockstep/cache')).names();

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { once } from 'node:events';
 import test from 'ava';
 import { CHECKOUT } from '../support/nats-server.ts';
-import { hasFunctions, TestHome } from '../support/stack.ts';
+import { hasFunctions, onlyHelloGo, TestHome } from '../support/stack.ts';
 
 const LONG = join(CHECKOUT, 'test/system/long.yaml');
 
@@ -33,8 +33,8 @@ test.serial(
       t.pass();
       return;
     }
-    const site = await TestHome.create(t);
-    const home = await TestHome.create(t);
+    const site = await TestHome.create(t, await onlyHelloGo(t));
+    const home = await TestHome.create(t, await onlyHelloGo(t));
     const server = site.start('server', '--port', '0');
     await server.shows('ready; end it');
     const url = /nats:\S+/.exec(server.stderr())?.[0] ?? '';
@@ -88,7 +88,7 @@ test.serial('what can not be run is refused at once, with a code and a hint', as
     t.pass();
     return;
   }
-  const home = await TestHome.create(t);
+  const home = await TestHome.create(t, await onlyHelloGo(t));
   const up = home.start('up', '--agents', '1', '--port', '0', '--sandboxes', 'process');
   await up.shows('ready; end it');
   const refuse = async (change: Record<string, string>, code: number, says: RegExp) => {
@@ -120,7 +120,7 @@ test.serial('what can not be run is refused at once, with a code and a hint', as
 });
 
 test('up says which port is in use', async (t) => {
-  const home = await TestHome.create(t);
+  const home = await TestHome.create(t, await onlyHelloGo(t));
   const taken = createServer();
   taken.listen(0, '127.0.0.1');
   await once(taken, 'listening');

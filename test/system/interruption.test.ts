@@ -6,7 +6,7 @@ import { RunFolder } from '../../coordinator/recording/run-folder.ts';
 import type { Run } from '../../schemas/run.ts';
 import { cgroupNameOf } from '../../agent/cgroup-name.ts';
 import { CHECKOUT } from '../support/nats-server.ts';
-import { hasFunctions, TestHome } from '../support/stack.ts';
+import { hasFunctions, onlyHelloGo, TestHome } from '../support/stack.ts';
 
 const LONG = join(CHECKOUT, 'test/system/long.yaml');
 const WAIT_MS = 60_000;
@@ -48,7 +48,7 @@ test.serial('Ctrl-C during a run keeps what was reported, and says so', async (t
     t.pass();
     return;
   }
-  const home = await TestHome.create(t);
+  const home = await TestHome.create(t, await onlyHelloGo(t));
   const running = home.start(
     ...['quickstart', '--agents', '1', '--sandboxes', 'process', '--experiment', LONG],
   );
@@ -69,7 +69,7 @@ test.serial('kill -9 of an agent costs one trial, and of everything ends the run
     t.pass();
     return;
   }
-  const home = await TestHome.create(t);
+  const home = await TestHome.create(t, await onlyHelloGo(t));
   const first = home.start('up', '--agents', '2', '--port', '0', '--sandboxes', 'process');
   await first.shows('ready; end it');
   const submitted = await home.run('run', '--detach', LONG);

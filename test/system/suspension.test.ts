@@ -25,6 +25,22 @@ interface Disturbed {
   readonly going: string;
 }
 
+// One set-up for both tests: to start one takes longer than to run the experiment.
+const undo: (() => Promise<void>)[] = [];
+let shared: TestHome | undefined;
+
+async function sharedHome(): Promise<TestHome> {
+  if (shared !== undefined) return shared;
+  shared = await TestHome.create({ teardown: (step) => undo.push(step) });
+  const up = shared.start('up', '--agents', '1', '--port', '0', '--sandboxes', 'process');
+  await up.shows('ready; end it');
+  return shared;
+}
+
+test.after.always(async () => {
+  for (const step of undo) await step();
+});
+
 test.serial(
   'a runner that stands still for 3 s marks the trial that went, and no other',
   async (t) => {
@@ -72,11 +88,10 @@ async function runWithStop(
     t.pass();
     return undefined;
   }
-  const home = await TestHome.create(t);
-  const up = home.start('up', '--agents', '1', '--port', '0', '--sandboxes', 'process');
-  await up.shows('ready; end it');
+  const home = await sharedHome();
+  const before = await newestRun(home);
   const running = home.run('run', BURST);
-  const going = await trialThatGoes(home, 3);
+  const going = await trialThatGoes(home, 3, before);
   const processId = await find(home);
   const stoppedAtMs = Date.now();
   process.kill(processId, 'SIGSTOP');
@@ -103,10 +118,16 @@ async function newestRun(home: TestHome): Promise<RunFolder | undefined> {
 }
 
 /** Resolves with the n-th trial as soon as the ledger says that it was told to go. */
-async function trialThatGoes(home: TestHome, position: number): Promise<string> {
+async function trialThatGoes(
+  home: TestHome,
+  position: number,
+  before: RunFolder | undefined,
+): Promise<string> {
   const giveUpAtMs = performance.now() + WAIT_MS;
   while (performance.now() < giveUpAtMs) {
-    const events = (await (await newestRun(home))?.readEvents()) ?? [];
+    const newest = await newestRun(home);
+    const isNew = newest?.folder !== before?.folder;
+    const events = isNew ? ((await newest?.readEvents()) ?? []) : [];
     const gone = events.filter(({ event }) => event === 'gone')[position - 1];
     if (gone !== undefined && 'trialId' in gone) return gone.trialId;
     await delay(LOOK_EVERY_MS);

@@ -14,7 +14,7 @@ import { SAMPLED_METRICS } from '../../schemas/telemetry-names.ts';
 import type { SampledMetric } from '../../schemas/telemetry-names.ts';
 import { OtlpCollector } from '../support/otlp-collector.ts';
 import type { CollectedSpan } from '../support/otlp-collector.ts';
-import { hasFunctions, TestHome } from '../support/stack.ts';
+import { hasFunctions, onlyHelloGo, TestHome } from '../support/stack.ts';
 import { testServersFor } from '../support/test-servers.ts';
 import { startVictoriaMetrics } from '../support/victoria-metrics.ts';
 import type { VictoriaMetrics } from '../support/victoria-metrics.ts';
@@ -137,6 +137,7 @@ test.serial('samples, spans and logs of a run arrive whole, at their places', as
   const database = await startVictoriaMetrics(t, servers.victoriaMetrics);
   const collector = await OtlpCollector.start(t);
   const home = await TestHome.create(t, {
+    ...(await onlyHelloGo(t)),
     OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
     OTEL_EXPORTER_OTLP_COMPRESSION: 'gzip',
   });

@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
 import { RunFolder } from '../../coordinator/recording/run-folder.ts';
-import { hasFunctions, TestHome } from '../support/stack.ts';
+import { hasFunctions, onlyHelloGo, TestHome } from '../support/stack.ts';
 
 const EXPERIMENT = `experiment: until
 question: Does it end when it should?
@@ -19,7 +19,7 @@ test('a run ends at the look at which it is precise enough, and says so', async 
     t.pass();
     return;
   }
-  const home = await TestHome.create(t);
+  const home = await TestHome.create(t, await onlyHelloGo(t));
   const file = join(home.folder, 'until.yaml');
   await writeFile(file, EXPERIMENT);
   const words = ['--agents', '2', '--sandboxes', 'process', '--experiment', file];

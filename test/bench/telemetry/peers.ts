@@ -100,7 +100,7 @@ async function openDocker(): Promise<Peer | string> {
   if (container === undefined) return `Docker at ${socketPath} runs no container; ${how}`;
   return {
     what: 'Docker stats API, one container',
-    rateHz: 5,
+    rateHz: 1,
     order: {
       kind: 'server',
       url: `${API}/containers/${container.Id}/stats?stream=false&one-shot=true`,
