@@ -304,19 +304,19 @@ export const SAMPLED_METRICS = {
     'counter',
     'By',
     ['system.device.name', 'disk.io.direction'],
-    ['/proc/diskstats', 'Bytes moved, for whole disks.'],
+    ['/sys/block/NAME/stat, or /proc/diskstats', 'Bytes moved, for whole disks.'],
   ),
   'system.disk.operations': define(
     'counter',
     '{operation}',
     ['system.device.name', 'disk.io.direction'],
-    ['/proc/diskstats', 'Operations, for whole disks.'],
+    ['/sys/block/NAME/stat, or /proc/diskstats', 'Operations, for whole disks.'],
   ),
   'system.disk.io_time': define(
     'counter',
     's',
     ['system.device.name'],
-    ['/proc/diskstats', 'Time with at least one operation going.'],
+    ['/sys/block/NAME/stat, or /proc/diskstats', 'Time with at least one operation going.'],
   ),
   'system.network.io': define('counter', 'By', NIC, ['/proc/net/dev', 'Bytes, all but loopback.']),
   'system.network.packet.count': define('counter', '{packet}', NIC, [

@@ -31,6 +31,8 @@ export interface FilePart extends KeptFileOptions {
    * difference or a sum of them may step back for a moment. They are kept at their highest then.
    */
   readonly stepsBack?: boolean;
+  /** True if what it tells of may go for good while the rest of the source stays. */
+  readonly mayEnd?: boolean;
 }
 
 /** What else is known of a source of files. */
@@ -107,8 +109,8 @@ class FileSource implements FastSource {
     let outcome: ReadOutcome = 'absent';
     for (const part of this.#parts) {
       const length = part.file.read();
-      if (length === 'ended') return 'ended';
-      if (length === 'absent') continue;
+      if (length === 'ended' && part.mayEnd !== true) return 'ended';
+      if (typeof length !== 'number') continue;
       part.parse(TEXT, length, row, part.at);
       outcome = 'read';
     }

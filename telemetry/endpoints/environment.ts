@@ -19,8 +19,8 @@ const PREFIX = 'OTEL_EXPORTER_OTLP_';
  * The endpoint that the standard variables of OpenTelemetry describe, named `env`. None if no
  * address is given: then nobody is asked, unlike what an SDK would do. Of OTEL_EXPORTER_OTLP_*
  * these count, also for one signal, as in OTEL_EXPORTER_OTLP_TRACES_HEADERS: ENDPOINT, HEADERS,
- * TIMEOUT (ms), PROTOCOL, COMPRESSION, CERTIFICATE, CLIENT_CERTIFICATE, CLIENT_KEY, INSECURE; besides
- * OTEL_SDK_DISABLED, and OTEL_TRACES_EXPORTER and the like where they leave out otlp.
+ * TIMEOUT (ms), PROTOCOL, COMPRESSION, CERTIFICATE, CLIENT_CERTIFICATE, CLIENT_KEY, INSECURE;
+ * besides OTEL_SDK_DISABLED, and OTEL_TRACES_EXPORTER and the like where they leave out otlp.
  *
  * @throws LockstepError ENDPOINTS_INVALID with each variable that has a mistake, and what to write.
  * Source: https://opentelemetry.io/docs/specs/otel/protocol/exporter/

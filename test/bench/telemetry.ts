@@ -34,13 +34,14 @@ const SIZE_QUICK = { rounds: 1, seconds: 1, warmUpSeconds: 0.5, pairs: 8, workMs
 
 const NOTES = [
   'cost: a sampler in its own process; CPU time of all its threads by schedstat, % of one ' +
-    'processor; Max: of the rounds of this benchmark. files: of the kernel that it reads. Without ' +
-    'limits: every file in every round, also those of which a higher rate only tells the same again.',
+    'processor; Max: of the rounds of this benchmark. files: of the kernel that it reads. ' +
+    'Without limits: every file in every round, also those of which a higher rate only tells the ' +
+    'same again.',
   'after: encoding what was sampled, as blocks and as OTLP, once the trial has ended. onTime: ' +
     'share of the rounds that began before the next was due. late: after they were due; medians.',
-  `peer: the same counters of the host by others. timesOurs: CPU time per sample against lockstep ` +
-    `without limits at ${COMPARED_RATE_HZ} Hz, which reads the sandbox as well. Of a server, its ` +
-    'own CPU time and that of fetching its text, without looking for the numbers in it.',
+  `peer: the same counters of the host by others. timesOurs: CPU time per sample against ` +
+    `lockstep without limits at ${COMPARED_RATE_HZ} Hz, which reads the sandbox as well. Of a ` +
+    'server, its own CPU time and that of fetching its text, without looking for the numbers in it.',
   'systeminformation gives the same values again when it is asked within half a second. The ' +
     'daemon of Docker reads once a second, and an answer waits for that.',
   'effect: the same work on another processor with the sampler (without limits) on and off, in ' +

@@ -36,8 +36,8 @@ function byTrial(results: readonly TrialResult[]): Map<string, TrialResult[]> {
   return Map.groupBy(results, ({ trialId }) => trialId);
 }
 
-test.serial('500 devices do 3 trials, and nobody is lost', async (t) => {
-  const fleet = await startFleet(t, 500);
+test.serial('300 devices do 3 trials, and nobody is lost', async (t) => {
+  const fleet = await startFleet(t, 300);
   const ran = await fleet.run({ trials: 3, timeoutMs: RUN_TIMEOUT_MS });
   t.is(byTrial(ran.results).size, 3);
   assertNobodyIsLost(t, fleet, ran);

@@ -227,6 +227,7 @@ function experimentYaml({ trials, waves }: { trials: number; waves?: number }): 
     ...(waves === undefined ? [] : [`waves: ${waves}`]),
     // All devices share one process here, which makes them wait for each other.
     'budget: { latenessMs: 10000, clockBoundMs: 10000 }',
+    'telemetry: { rateHz: 0 }',
     '',
   ].join('\n');
 }

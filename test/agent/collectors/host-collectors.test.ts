@@ -84,6 +84,35 @@ test('hostDisk reads whole disks that have a device', (t) => {
   });
 });
 
+test('hostDisk reads the files of a few disks, each by itself', (t) => {
+  const figures = '  18402 1 1310720 900 5120 2 262144 700 0 48200 1600\n';
+  const { roots } = layOut(
+    t,
+    new Map([
+      ['sys/block/sda/device', Buffer.of()],
+      ['sys/block/sda/stat', Buffer.from(figures)],
+      ['sys/block/sdb/device', Buffer.of()],
+      ['sys/block/sdb/stat', Buffer.from(figures.replace('18402', '7'))],
+    ]),
+  );
+  const source = fastSource(t, hostDisk.open(roots));
+  const values = readValues(source);
+  t.like(values, {
+    'system.disk.io sda read': 1_310_720 * 512,
+    'system.disk.io sda write': 262_144 * 512,
+    'system.disk.operations sda read': 18_402,
+    'system.disk.operations sda write': 5120,
+    'system.disk.io_time sda': 48.2,
+    'system.disk.operations sdb read': 7,
+  });
+  // A cut text gives no value for what it cut.
+  writeFileSync(join(roots.sys, 'block/sda/stat'), '  18402 1 13107');
+  const cut = readValues(source) as Record<string, number>;
+  t.is(cut['system.disk.operations sda read'], 18_402);
+  t.true(!('system.disk.io sda read' in cut) || Number.isNaN(cut['system.disk.io sda read']));
+  t.is(cut['system.disk.operations sdb read'], 7);
+});
+
 test('hostNetwork reads all interfaces but loopback', (t) => {
   t.deepEqual(readFixture(t, hostNetwork, PI), {
     'system.network.io eth0 receive': 91_822_011,
