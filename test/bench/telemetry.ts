@@ -41,7 +41,8 @@ const NOTES = [
     'share of the rounds that began before the next was due. late: after they were due; medians.',
   `peer: the same counters of the host by others. timesOurs: CPU time per sample against ` +
     `lockstep without limits at ${COMPARED_RATE_HZ} Hz, which reads the sandbox as well. Of a ` +
-    'server, its own CPU time and that of fetching its text, without looking for the numbers in it.',
+    'server, its own CPU time and that of fetching its text, without looking for the numbers ' +
+    'in it.',
   'systeminformation gives the same values again when it is asked within half a second. The ' +
     'daemon of Docker reads once a second, and an answer waits for that.',
   'effect: the same work on another processor with the sampler (without limits) on and off, in ' +

@@ -58,10 +58,8 @@ unavailable: skip
   );
   const { code, stderr } = await home.run(
     'quickstart',
-    '--agents',
-    '1',
-    '--experiment',
-    experiment,
+    ...['--agents', '1', '--sandboxes', 'process,runc'],
+    ...['--experiment', experiment],
   );
   t.is(code, 0, stderr);
   const [runId = ''] = await RunFolder.list(home.folder);

@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 import test from 'ava';
 import { RunFolder } from '../../coordinator/recording/run-folder.ts';
 import { CHECKOUT } from '../support/nats-server.ts';
-import { hasFunctions, TestHome } from '../support/stack.ts';
+import { hasFunctions, onlyHelloGo, TestHome } from '../support/stack.ts';
 
 const execute = promisify(execFile);
 const SMALL = join(CHECKOUT, 'test/system/small.yaml');
@@ -24,7 +24,7 @@ test('quickstart measures real sandboxes on two agents and leaves the host as it
     t.pass();
     return;
   }
-  const home = await TestHome.create(t);
+  const home = await TestHome.create(t, await onlyHelloGo(t));
   const networkBefore = await hostNetwork();
   const arguments_ = ['quickstart', '--agents', '2', '--experiment', SMALL];
   const { code, stdout, stderr } = await home.run(...arguments_);
