@@ -103,7 +103,8 @@ class CpuinfoFrequencies implements SlowSource {
     return [...megahertz].map(([number, value]) => ({
       metric: 'system.cpu.frequency',
       attributes: { 'cpu.logical_number': number },
-      value: value * HZ_PER_MHZ,
+      // Whole hertz: the product of a decimal fraction is off in its last digits.
+      value: Math.round(value * HZ_PER_MHZ),
     }));
   }
 

@@ -26,8 +26,6 @@ export interface SampleOrder {
   readonly sandboxAttributes?: Readonly<Record<string, string>>;
 }
 
-export type { FinalReading };
-
 /** One OTLP ExportMetricsServiceRequest: protobuf, gzip. */
 export interface EncodedMetrics {
   readonly bytes: Uint8Array;

@@ -1,7 +1,5 @@
 import type { DeviceFacts } from '../../schemas/device.ts';
-
-/** Architectures as OpenTelemetry names them. */
-const ARCHITECTURES = { x64: 'amd64', arm64: 'arm64' } as const;
+import { hostArchitecture } from '../../telemetry/host-architecture.ts';
 
 /**
  * The attributes of a device in everything that is exported of it: what it measured of itself, and
@@ -19,7 +17,7 @@ export function deviceResource(
     'device.model.name': facts.model,
     'host.id': facts.machineId,
     'host.name': facts.hostname,
-    'host.arch': ARCHITECTURES[facts.architecture],
+    'host.arch': hostArchitecture(facts.architecture),
     'host.cpu.model.name': facts.cpuModel,
     'os.type': 'linux',
     'os.description': facts.os,

@@ -1,8 +1,6 @@
 import { arch, hostname, release } from 'node:os';
 import { VERSION } from '../../schemas/version.ts';
-
-/** Architectures as OpenTelemetry names them; others keep the name that Node has for them. */
-const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64', arm64: 'arm64' };
+import { hostArchitecture } from '../../telemetry/host-architecture.ts';
 
 /** The attributes of a coordinator in everything that is exported of it. */
 export function coordinatorResource(): Record<string, string> {
@@ -10,7 +8,7 @@ export function coordinatorResource(): Record<string, string> {
     'service.version': VERSION,
     'service.instance.id': `coordinator@${hostname()}`,
     'host.name': hostname(),
-    'host.arch': ARCHITECTURES[arch()] ?? arch(),
+    'host.arch': hostArchitecture(arch()),
     'os.type': 'linux',
     'os.version': release(),
   };

@@ -1,8 +1,7 @@
-import { SCHEMA_URL } from '../../schemas/telemetry-names.ts';
 import { encodeAttributes, encodeValue } from './encode-attributes.ts';
 import type { Attributes } from './encode-attributes.ts';
 import { encodeFixed64, encodeMessage, encodeNumber, encodeText } from './wire-format.ts';
-import { SCOPE_FIELD } from './scope.ts';
+import { encodeResourceItems } from './resource-items.ts';
 
 /** Severities by the first number that OpenTelemetry has for each. */
 const SEVERITIES = { TRACE: 1, DEBUG: 5, INFO: 9, WARN: 13, ERROR: 17, FATAL: 21 } as const;
@@ -24,9 +23,7 @@ export interface LogResource {
 }
 
 /** Fields of the messages, opentelemetry/proto/logs/v1/logs.proto. */
-const RESOURCE_LOGS = { resource: 1, scopeLogs: 2, schemaUrl: 3 } as const;
-const RESOURCE_ATTRIBUTES = 1;
-const SCOPE_LOGS = { logRecords: 2, schemaUrl: 3 } as const;
+const LOG_RECORDS = 2;
 const RECORD = {
   time: 1,
   severityNumber: 2,
@@ -42,17 +39,7 @@ const RECORD = {
 export function encodeLogs(resources: readonly LogResource[]): Uint8Array {
   return Buffer.concat(
     resources.map(({ attributes, lines }) =>
-      encodeMessage(
-        1,
-        encodeMessage(RESOURCE_LOGS.resource, ...encodeAttributes(RESOURCE_ATTRIBUTES, attributes)),
-        encodeMessage(
-          RESOURCE_LOGS.scopeLogs,
-          SCOPE_FIELD,
-          ...lines.map(encodeLine),
-          encodeText(SCOPE_LOGS.schemaUrl, SCHEMA_URL),
-        ),
-        encodeText(RESOURCE_LOGS.schemaUrl, SCHEMA_URL),
-      ),
+      encodeResourceItems(attributes, lines.map(encodeLine)),
     ),
   );
 }
@@ -66,7 +53,7 @@ function encodeLine({ utcNs, severity, body, attributes = {}, span }: LogLine): 
           encodeMessage(RECORD.spanId, Buffer.from(span.spanId, 'hex')),
         ];
   return encodeMessage(
-    SCOPE_LOGS.logRecords,
+    LOG_RECORDS,
     encodeFixed64(RECORD.time, utcNs),
     encodeNumber(RECORD.severityNumber, SEVERITIES[severity]),
     encodeText(RECORD.severityText, severity),

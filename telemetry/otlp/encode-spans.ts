@@ -1,4 +1,3 @@
-import { SCHEMA_URL } from '../../schemas/telemetry-names.ts';
 import { encodeAttributes } from './encode-attributes.ts';
 import type { Attributes } from './encode-attributes.ts';
 import {
@@ -8,7 +7,7 @@ import {
   encodeNumber,
   encodeText,
 } from './wire-format.ts';
-import { SCOPE_FIELD } from './scope.ts';
+import { encodeResourceItems } from './resource-items.ts';
 
 /** What a span stands for; the numbers of SpanKind. */
 const SPAN_KINDS = { internal: 1, server: 2, client: 3, producer: 4, consumer: 5 } as const;
@@ -35,9 +34,7 @@ export interface SpanResource {
 }
 
 /** Fields of the messages, opentelemetry/proto/trace/v1/trace.proto. */
-const RESOURCE_SPANS = { resource: 1, scopeSpans: 2, schemaUrl: 3 } as const;
-const RESOURCE_ATTRIBUTES = 1;
-const SCOPE_SPANS = { spans: 2, schemaUrl: 3 } as const;
+const SPANS = 2;
 const SPAN = {
   traceId: 1,
   spanId: 2,
@@ -55,20 +52,7 @@ const SAMPLED = 1;
 export function encodeSpans(resources: readonly SpanResource[]): Uint8Array {
   return Buffer.concat(
     resources.map(({ attributes, spans }) =>
-      encodeMessage(
-        1,
-        encodeMessage(
-          RESOURCE_SPANS.resource,
-          ...encodeAttributes(RESOURCE_ATTRIBUTES, attributes),
-        ),
-        encodeMessage(
-          RESOURCE_SPANS.scopeSpans,
-          SCOPE_FIELD,
-          ...spans.map(encodeSpan),
-          encodeText(SCOPE_SPANS.schemaUrl, SCHEMA_URL),
-        ),
-        encodeText(RESOURCE_SPANS.schemaUrl, SCHEMA_URL),
-      ),
+      encodeResourceItems(attributes, spans.map(encodeSpan)),
     ),
   );
 }
@@ -76,7 +60,7 @@ export function encodeSpans(resources: readonly SpanResource[]): Uint8Array {
 function encodeSpan(span: EndedSpan): Uint8Array {
   const { parentSpanId } = span;
   return encodeMessage(
-    SCOPE_SPANS.spans,
+    SPANS,
     encodeMessage(SPAN.traceId, Buffer.from(span.traceId, 'hex')),
     encodeMessage(SPAN.spanId, Buffer.from(span.spanId, 'hex')),
     ...(parentSpanId === undefined

@@ -1,7 +1,8 @@
 import { ProtobufMetricsSerializer } from '@opentelemetry/otlp-transformer';
 import { AggregationTemporality, MetricReader } from '@opentelemetry/sdk-metrics';
 import type { ExportOptions } from './batching-processors.ts';
-import { compressed, giveTo, settledWithin } from './payload-batches.ts';
+import { settledWithin } from '../settled-within.ts';
+import { compressed, giveTo } from './payload-batches.ts';
 
 /** Health is told this often, ms. */
 const EVERY_MS = 15_000;

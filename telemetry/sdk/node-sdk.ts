@@ -6,7 +6,7 @@ import { SCHEMA_URL } from '../../schemas/telemetry-names.ts';
 import { VERSION } from '../../schemas/version.ts';
 import { batchLogs, batchSpans } from './batching-processors.ts';
 import { HealthReader } from './health-reader.ts';
-import { settledWithin } from './payload-batches.ts';
+import { settledWithin } from '../settled-within.ts';
 import type { Telemetry, TelemetryOptions } from './telemetry.ts';
 
 /** Time for everything that waits to reach the sink at the end, ms. */

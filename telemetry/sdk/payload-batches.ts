@@ -1,6 +1,7 @@
 import { promisify } from 'node:util';
 import { constants, gzip } from 'node:zlib';
 import type { Payload, PayloadSink, Signal } from '../payload.ts';
+import { settledWithin } from '../settled-within.ts';
 
 const compress = promisify(gzip);
 
@@ -168,20 +169,4 @@ export async function giveTo(sink: PayloadSink, payload: Payload): Promise<boole
       () => false,
     );
   return (await settledWithin(taken, TAKE_TIMEOUT_MS)) ?? false;
-}
-
-/** Resolves with what the promise does, or with `undefined` after a time. Rejects as it does. */
-export async function settledWithin<T>(
-  work: Promise<T>,
-  timeoutMs: number,
-): Promise<T | undefined> {
-  const over = Promise.withResolvers<undefined>();
-  const timer = setTimeout(() => {
-    over.resolve(undefined);
-  }, timeoutMs);
-  try {
-    return await Promise.race([work, over.promise]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

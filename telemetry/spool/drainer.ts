@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import { backOffMs } from '../../bus/back-off.ts';
 import { errorMessageOf } from '../../schemas/errors.ts';
 import type { Delivery } from '../payload.ts';
+import { settledWithin } from '../settled-within.ts';
 import { retryPauseMs } from './retry-pause.ts';
 import type { Spool, SpooledPayload } from './spool.ts';
 
@@ -216,9 +217,10 @@ export class Drainer {
   }
 }
 
+/** A failure is as good an end as any: the deadline is all that counts. */
 async function within(work: Promise<unknown>, timeoutMs: number): Promise<void> {
-  const limit = new AbortController();
-  const timer = delay(timeoutMs, undefined, { signal: limit.signal }).catch(() => undefined);
-  await Promise.race([work.catch(() => undefined), timer]);
-  limit.abort();
+  await settledWithin(
+    work.catch(() => undefined),
+    timeoutMs,
+  );
 }
