@@ -17,27 +17,39 @@ export class ByteScan {
   position = 0;
   /** Where the text ends. */
   end = 0;
-  #text: Uint8Array = new Uint8Array(0);
+  #start = 0;
+  #bytes: Uint8Array = new Uint8Array(0);
 
-  /** Begins with another text. */
-  begin(text: Uint8Array, length: number): void {
-    this.#text = text;
-    this.position = 0;
-    this.end = Math.min(length, text.length);
+  /** Begins with another text: the bytes from `start` to before `end`. */
+  begin(bytes: Uint8Array, start: number, end: number): this {
+    this.#bytes = bytes;
+    this.#start = start;
+    this.position = start;
+    this.end = Math.min(end, bytes.length);
+    return this;
   }
 
   get isAtEnd(): boolean {
     return this.position >= this.end;
   }
 
+  /** True if the text is empty or its last line has its end. */
+  get isWhole(): boolean {
+    return this.end === this.#start || this.#bytes[this.end - 1] === NEWLINE;
+  }
+
   /** The next byte, or -1 at the end. */
   get byte(): number {
-    return this.position < this.end ? (this.#text[this.position] ?? -1) : -1;
+    return this.position < this.end ? (this.#bytes[this.position] ?? -1) : -1;
   }
 
   /** Passes spaces and tabs. */
   skipGaps(): void {
-    while (isGap(this.byte)) this.position += 1;
+    const { end } = this;
+    const bytes = this.#bytes;
+    let at = this.position;
+    while (at < end && isGap(bytes[at] ?? -1)) at += 1;
+    this.position = at;
   }
 
   /** Passes spaces, tabs and line ends. */
@@ -47,27 +59,53 @@ export class ByteScan {
 
   /** Passes the rest of the line and its end. */
   skipLine(): void {
-    while (this.position < this.end && this.#text[this.position] !== NEWLINE) this.position += 1;
-    this.position += 1;
+    const { end } = this;
+    const bytes = this.#bytes;
+    let at = this.position;
+    while (at < end && bytes[at] !== NEWLINE) at += 1;
+    this.position = at + 1;
   }
 
   /** Passes what is no gap and no line end. */
   skipWord(): void {
-    let byte = this.byte;
-    while (byte !== -1 && byte !== NEWLINE && !isGap(byte)) {
-      this.position += 1;
-      byte = this.byte;
-    }
+    const { end } = this;
+    const bytes = this.#bytes;
+    let at = this.position;
+    while (at < end && !isBlank(bytes[at] ?? -1)) at += 1;
+    this.position = at;
   }
 
   /** Passes these bytes if they come next. */
   skipIf(word: Uint8Array): boolean {
-    if (this.position + word.length > this.end) return false;
-    for (let index = 0; index < word.length; index += 1) {
-      if (this.#text[this.position + index] !== word[index]) return false;
-    }
+    if (!this.hasAt(this.position, word)) return false;
     this.position += word.length;
     return true;
+  }
+
+  /** True if these bytes are at a position. */
+  hasAt(position: number, word: Uint8Array): boolean {
+    const bytes = this.#bytes;
+    if (position + word.length > this.end) return false;
+    for (let index = 0; index < word.length; index += 1) {
+      if (bytes[position + index] !== word[index]) return false;
+    }
+    return true;
+  }
+
+  /** Passes what is no gap, no line end and no colon, and gives its hash. */
+  hashKey(): number {
+    const { end } = this;
+    const bytes = this.#bytes;
+    let at = this.position;
+    let hash = 0;
+    while (at < end) {
+      const byte = bytes[at] ?? -1;
+      if (byte === COLON || isBlank(byte)) break;
+      hash = nextHash(hash, byte);
+      at += 1;
+    }
+    this.position = at;
+    return hash;
   }
 
   /**
@@ -76,18 +114,21 @@ export class ByteScan {
    * @returns NaN if there is none, it is cut by the end of the text, or goes on as something else.
    */
   integer(): number {
-    this.skipGaps();
-    const start = this.position;
+    const { end } = this;
+    const bytes = this.#bytes;
+    let at = this.position;
+    while (at < end && isGap(bytes[at] ?? -1)) at += 1;
+    const start = at;
     let value = 0;
-    let byte = this.byte;
-    while (byte >= DIGIT_0 && byte <= DIGIT_9) {
+    let byte = -1;
+    for (; at < end; at += 1) {
+      byte = bytes[at] ?? -1;
+      if (byte < DIGIT_0 || byte > DIGIT_9) break;
       value = value * 10 + (byte - DIGIT_0);
-      this.position += 1;
-      byte = this.byte;
     }
-    const digits = this.position - start;
-    const isWhole = byte === NEWLINE || isGap(byte);
-    if (digits === 0 || !isWhole) {
+    this.position = at;
+    const digits = at - start;
+    if (digits === 0 || at >= end || !isBlank(byte)) {
       this.skipWord();
       return Number.NaN;
     }
@@ -98,7 +139,7 @@ export class ByteScan {
   #longInteger(start: number): number {
     if (this.position - start > 20) return Number.NaN;
     return Number(
-      BigInt(Buffer.from(this.#text.subarray(start, this.position)).toString('latin1')),
+      BigInt(Buffer.from(this.#bytes.subarray(start, this.position)).toString('latin1')),
     );
   }
 }
@@ -106,6 +147,10 @@ export class ByteScan {
 /** The bytes of a word of a kernel's text. */
 export function wordBytes(word: string): Uint8Array {
   return Uint8Array.from(Buffer.from(word, 'latin1'));
+}
+
+function isBlank(byte: number): boolean {
+  return byte === NEWLINE || isGap(byte);
 }
 
 function isGap(byte: number): boolean {
@@ -120,7 +165,6 @@ export class KeyedIntegers {
   readonly #places = new Map<number, number>();
   readonly #words: readonly Uint8Array[];
   readonly #divisors: readonly number[];
-  readonly #scan = new ByteScan();
 
   constructor(keys: readonly KeyAndDivisor[]) {
     this.#words = keys.map(([key]) => wordBytes(key));
@@ -134,14 +178,12 @@ export class KeyedIntegers {
   }
 
   /** Fills the row from the place `at` on, in the order of the keys; NaN for one without a line. */
-  parse(text: Uint8Array, length: number, row: Float64Array, at: number): void {
+  parse(scan: ByteScan, row: Float64Array, at: number): void {
     const count = this.#words.length;
     row.fill(Number.NaN, at, at + count);
-    const scan = this.#scan;
-    scan.begin(text, length);
     let missing = count;
     while (missing > 0 && !scan.isAtEnd) {
-      const place = this.#passKey(text);
+      const place = this.#passKey(scan);
       if (place !== undefined && Number.isNaN(row[at + place])) {
         row[at + place] = scan.integer() / (this.#divisors[place] ?? 1);
         missing -= 1;
@@ -151,23 +193,12 @@ export class KeyedIntegers {
   }
 
   // The place of the key that begins this line; behind it then.
-  #passKey(text: Uint8Array): number | undefined {
-    const scan = this.#scan;
+  #passKey(scan: ByteScan): number | undefined {
     const start = scan.position;
-    let hash = 0;
-    let byte = scan.byte;
-    while (byte !== -1 && byte !== NEWLINE && byte !== COLON && !isGap(byte)) {
-      hash = nextHash(hash, byte);
-      scan.position += 1;
-      byte = scan.byte;
-    }
-    const place = this.#places.get(hash);
+    const place = this.#places.get(scan.hashKey());
     if (place === undefined) return undefined;
     const word = this.#words[place];
-    if (word?.length !== scan.position - start) return undefined;
-    for (let index = 0; index < word.length; index += 1) {
-      if (word[index] !== text[start + index]) return undefined;
-    }
+    if (word?.length !== scan.position - start || !scan.hasAt(start, word)) return undefined;
     if (scan.byte === COLON) scan.position += 1;
     return place;
   }

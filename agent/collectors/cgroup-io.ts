@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { ByteScan, wordBytes } from './byte-scan.ts';
+import { wordBytes } from './byte-scan.ts';
+import type { ByteScan } from './byte-scan.ts';
 import type { CgroupFolders, SandboxCollector, SeriesIdentity, Unavailable } from './collector.ts';
 import { openFiles } from './file-source.ts';
 import type { FilePart, ParseText } from './file-source.ts';
@@ -68,28 +69,24 @@ const IO_KEYS = ['rbytes=', 'wbytes=', 'rios=', 'wios='].map(wordBytes);
 const READ = wordBytes('Read ');
 const WRITE = wordBytes('Write ');
 const TOTAL = wordBytes('Total ');
-const NEWLINE = 0x0a;
-const scan = new ByteScan();
 
 /**
  * io.stat of version 2: bytes read and written, then operations. A text without any device is that
  * of a group that did no I/O; one that is cut tells nothing, since what is missing would be 0.
  * Some kernels leave out a line end, so a line may name two devices.
  */
-export const parseIoStat: ParseText = (text, length, row, at) => {
-  const isWhole = length === 0 || text[length - 1] === NEWLINE;
-  row.fill(isWhole ? 0 : Number.NaN, at, at + IO_KEYS.length);
-  scan.begin(text, length);
+export const parseIoStat: ParseText = (scan, row, at) => {
+  row.fill(scan.isWhole ? 0 : Number.NaN, at, at + IO_KEYS.length);
   scan.skipBlanks();
   while (!scan.isAtEnd) {
-    const place = passIoKey();
+    const place = passIoKey(scan);
     if (place !== undefined) add(row, at + place, scan.integer());
-    else if (!passOtherWord(text)) row.fill(Number.NaN, at, at + IO_KEYS.length);
+    else if (!passOtherWord(scan)) row.fill(Number.NaN, at, at + IO_KEYS.length);
     scan.skipBlanks();
   }
 };
 
-function passIoKey(): number | undefined {
+function passIoKey(scan: ByteScan): number | undefined {
   for (let place = 0; place < IO_KEYS.length; place += 1) {
     const key = IO_KEYS[place];
     if (key !== undefined && scan.skipIf(key)) return place;
@@ -97,24 +94,23 @@ function passIoKey(): number | undefined {
   return undefined;
 }
 
-const COLON = 0x3a;
-const EQUALS = 0x3d;
+const COLON = wordBytes(':');
+const EQUALS = wordBytes('=');
 
 // Numbers of a device with a colon, or another key with its value; anything else is no io.stat.
-function passOtherWord(text: Uint8Array): boolean {
+function passOtherWord(scan: ByteScan): boolean {
   const start = scan.position;
   scan.skipWord();
   for (let index = start + 1; index < scan.position; index += 1) {
-    if (text[index] === COLON || text[index] === EQUALS) return true;
+    if (scan.hasAt(index, COLON) || scan.hasAt(index, EQUALS)) return true;
   }
   return false;
 }
 
 /** A blkio file of version 1: what was read and written. Its last line shows that it is whole. */
-export const parseBlkio: ParseText = (text, length, row, at) => {
+export const parseBlkio: ParseText = (scan, row, at) => {
   row.fill(0, at, at + 2);
   let isWhole = false;
-  scan.begin(text, length);
   while (!scan.isAtEnd) {
     if (scan.skipIf(TOTAL)) isWhole = !Number.isNaN(scan.integer());
     scan.skipWord();

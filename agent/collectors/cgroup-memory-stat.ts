@@ -65,8 +65,8 @@ export const cgroupMemoryStat: SandboxCollector = {
         path: join(memory, isV2 ? 'memory.current' : 'memory.usage_in_bytes'),
         // It is a series of another source; here it only serves the working set.
         series: [],
-        parse: (text, length) => {
-          parseUsage(text, length, usage, 0);
+        parse: (scan) => {
+          parseUsage(scan, usage, 0);
         },
       },
       {
@@ -104,8 +104,8 @@ export const parseMemoryStatV1: ParseText = memoryStat([
 
 function memoryStat(keys: readonly string[]): ParseText {
   const parse = keyedNumbers(keys.map((key) => [key, 1]));
-  return (text, length, row, at) => {
-    parse(text, length, row, at);
+  return (scan, row, at) => {
+    parse(scan, row, at);
     row[at + MINOR] = (row[at + MINOR] ?? Number.NaN) - (row[at + MAJOR] ?? Number.NaN);
   };
 }

@@ -1,4 +1,5 @@
 import type { SampledMetric, SourceName } from '../../schemas/telemetry-names.ts';
+import type { TextStore } from './text-store.ts';
 
 /** Folders to read below, so that tests and containers can have their own. No slash at the end. */
 export interface Roots {
@@ -78,6 +79,26 @@ export interface RateLimit {
   readonly reason: string;
 }
 
+/**
+ * A reading in two halves: the kernel's texts are only kept when they are read, and what they say
+ * is found out later, for many readings at once. Between two rounds all code leaves the caches of
+ * the processor, so that parsing in each round takes several times as long.
+ */
+export interface DeferredReading {
+  /**
+   * Adds the texts of one reading to the store: TEXTS_PER_READING_MAX at most, and each time as
+   * many. If the outcome is not `read`, there may be some of them, which mean nothing.
+   */
+  take(texts: TextStore): ReadOutcome;
+  /**
+   * Parses the texts of one reading, at which the store is. Readings are parsed in the order in
+   * which they were taken.
+   *
+   * @returns false if there is nothing in them, as if there had been nothing to read.
+   */
+  parse(texts: TextStore, row: Float64Array): boolean;
+}
+
 /** A source that is read in the sampling loop, by descriptors that stay open. */
 export interface FastSource {
   readonly pace: 'fast';
@@ -89,6 +110,8 @@ export interface FastSource {
    * @param row one place per series, in their order, in the unit of the metric
    */
   read(row: Float64Array): ReadOutcome;
+  /** The same in two halves. Absent: it has to look into what it reads. */
+  readonly deferred?: DeferredReading;
   close(): void;
 }
 

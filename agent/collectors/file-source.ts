@@ -1,3 +1,4 @@
+import assert from 'node:assert';
 import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { MetricDefinition } from '../../schemas/telemetry-names.ts';
@@ -5,21 +6,24 @@ import { SAMPLED_METRICS } from '../../schemas/telemetry-names.ts';
 import { ByteScan, KeyedIntegers } from './byte-scan.ts';
 import type { KeyAndDivisor } from './byte-scan.ts';
 import type {
+  DeferredReading,
   FastSource,
   RateLimit,
   ReadOutcome,
   SeriesIdentity,
   Unavailable,
 } from './collector.ts';
-import { KeptFile, TEXT } from './kept-file.ts';
+import { KeptFile } from './kept-file.ts';
 import type { KeptFileOptions } from './kept-file.ts';
+import { TEXTS_PER_READING_MAX, TextStore } from './text-store.ts';
 
 /**
  * Turns a text into values, and does nothing else: no reading, no state that outlives a call.
  *
+ * @param scan at the beginning of the text
  * @param row takes a value per series, from the place `at` on; NaN where the text has none.
  */
-export type ParseText = (text: Uint8Array, length: number, row: Float64Array, at: number) => void;
+export type ParseText = (scan: ByteScan, row: Float64Array, at: number) => void;
 
 /** One file of a source, and what is in it. */
 export interface FilePart extends KeptFileOptions {
@@ -50,8 +54,8 @@ export interface FileSourceOptions {
 }
 
 /**
- * Opens a source that is a few files of the kernel, each with its parser. A file that is missing is
- * left out with its series.
+ * Opens a source that is a few files of the kernel, 8 at most, each with its parser. A file that is
+ * missing is left out with its series.
  */
 export function openFiles(
   parts: readonly FilePart[],
@@ -62,7 +66,7 @@ export function openFiles(
     const file = new KeptFile(part.path, part);
     const isAwaited = options.mayComeLater === true && !existsSync(dirname(part.path));
     const reason = isAwaited ? undefined : file.open();
-    if (reason === undefined) return [{ ...part, file }];
+    if (reason === undefined) return [{ part, file }];
     reasons.push(reason);
     return [];
   });
@@ -74,65 +78,94 @@ export function openFiles(
   };
 }
 
-type OpenedPart = FilePart & { readonly file: KeptFile };
+interface OpenedPart {
+  readonly part: FilePart;
+  readonly file: KeptFile;
+}
 
-class FileSource implements FastSource {
+/** What a reading needs of a part, in one form for all, so that the loop stays fast. */
+interface ReadPart {
+  readonly file: KeptFile;
+  readonly mayEnd: boolean;
+  readonly parse: ParseText;
+  readonly at: number;
+}
+
+/** The texts of a reading that is parsed at once. */
+const AT_ONCE = new TextStore(0, 0);
+
+const SCAN = new ByteScan();
+
+class FileSource implements FastSource, DeferredReading {
   readonly pace = 'fast';
   readonly series: readonly SeriesIdentity[];
   readonly limit?: RateLimit;
-  readonly #parts: readonly (OpenedPart & { readonly at: number })[];
+  readonly deferred = this;
+  readonly #parts: readonly ReadPart[];
   readonly #combine: ((row: Float64Array) => void) | undefined;
-  // Per series the highest so far, or NaN for those that may fall.
-  readonly #highest: Float64Array;
+  // Per series the highest so far, or NaN for those that may fall. Undefined: all may.
+  readonly #highest: Float64Array | undefined;
 
-  constructor(parts: readonly OpenedPart[], options: FileSourceOptions) {
-    this.series = parts.flatMap((part) => part.series);
+  constructor(opened: readonly OpenedPart[], options: FileSourceOptions) {
+    assert(opened.length <= TEXTS_PER_READING_MAX, 'a source has too many files');
+    this.series = opened.flatMap(({ part }) => part.series);
     if (options.limit !== undefined) this.limit = options.limit;
     this.#combine = options.combine;
     let at = 0;
-    this.#parts = parts.map((part) => {
+    this.#parts = opened.map(({ part: { series, parse, mayEnd = false }, file }) => {
       const place = at;
-      at += part.series.length;
-      return { ...part, at: place };
+      at += series.length;
+      return { file, mayEnd, parse, at: place };
     });
-    this.#highest = Float64Array.from(
-      parts.flatMap((part) =>
-        part.series.map((series) =>
-          part.stepsBack === true && isCounter(series) ? -Infinity : Number.NaN,
-        ),
+    const highest = opened.flatMap(({ part }) =>
+      part.series.map((series) =>
+        part.stepsBack === true && isCounter(series) ? -Infinity : Number.NaN,
       ),
     );
+    this.#highest = highest.every(Number.isNaN) ? undefined : Float64Array.from(highest);
   }
 
   read(row: Float64Array): ReadOutcome {
-    row.fill(Number.NaN);
+    AT_ONCE.keep(0);
+    AT_ONCE.seek(0);
+    const outcome = this.take(AT_ONCE);
+    if (outcome === 'read') this.parse(AT_ONCE, row);
+    return outcome;
+  }
+
+  take(texts: TextStore): ReadOutcome {
     let outcome: ReadOutcome = 'absent';
-    for (const part of this.#parts) {
-      const length = part.file.read();
-      if (length === 'ended' && part.mayEnd !== true) return 'ended';
-      if (typeof length !== 'number') continue;
-      part.parse(TEXT, length, row, part.at);
-      outcome = 'read';
-    }
-    if (outcome === 'read') {
-      this.#combine?.(row);
-      this.#holdCounters(row);
+    for (const { file, mayEnd } of this.#parts) {
+      const length = file.read(texts.bytes, texts.end);
+      if (length === 'ended' && !mayEnd) return 'ended';
+      const isText = typeof length === 'number';
+      texts.add(isText ? length : undefined);
+      if (isText) outcome = 'read';
     }
     return outcome;
   }
 
-  close(): void {
-    for (const part of this.#parts) part.file.close();
+  parse(texts: TextStore, row: Float64Array): boolean {
+    row.fill(Number.NaN);
+    for (const { parse, at } of this.#parts) {
+      if (texts.scanNext(SCAN)) parse(SCAN, row, at);
+    }
+    this.#combine?.(row);
+    if (this.#highest !== undefined) holdCounters(row, this.#highest);
+    return true;
   }
 
-  #holdCounters(row: Float64Array): void {
-    const highest = this.#highest;
-    for (let place = 0; place < highest.length; place += 1) {
-      const before = highest[place] ?? Number.NaN;
-      const value = row[place] ?? Number.NaN;
-      if (value > before) highest[place] = value;
-      else if (value < before) row[place] = before;
-    }
+  close(): void {
+    for (const { file } of this.#parts) file.close();
+  }
+}
+
+function holdCounters(row: Float64Array, highest: Float64Array): void {
+  for (let place = 0; place < highest.length; place += 1) {
+    const before = highest[place] ?? Number.NaN;
+    const value = row[place] ?? Number.NaN;
+    if (value > before) highest[place] = value;
+    else if (value < before) row[place] = before;
   }
 }
 
@@ -143,9 +176,7 @@ function isCounter({ metric }: SeriesIdentity): boolean {
 
 /** The parser of a file of one number, which is divided to come to the unit of its metric. */
 export function oneNumber(divisor = 1): ParseText {
-  const scan = new ByteScan();
-  return (text, length, row, at) => {
-    scan.begin(text, length);
+  return (scan, row, at) => {
     row[at] = scan.integer() / divisor;
   };
 }
@@ -153,7 +184,7 @@ export function oneNumber(divisor = 1): ParseText {
 /** The parser of a file of keys and numbers, with a value per key. */
 export function keyedNumbers(keys: readonly KeyAndDivisor[]): ParseText {
   const integers = new KeyedIntegers(keys);
-  return (text, length, row, at) => {
-    integers.parse(text, length, row, at);
+  return (scan, row, at) => {
+    integers.parse(scan, row, at);
   };
 }

@@ -71,7 +71,7 @@ class ScalingFrequencies implements FastSource {
       let kilohertz = Number.NaN;
       // A processor that was switched off has none.
       if (typeof length === 'number') {
-        this.#scan.begin(TEXT, length);
+        this.#scan.begin(TEXT, 0, length);
         kilohertz = this.#scan.integer();
       }
       row[index] = kilohertz * HZ_PER_KHZ;

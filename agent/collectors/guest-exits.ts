@@ -101,7 +101,7 @@ export function parseGuestTicks(text: Uint8Array, length: number): number {
   // The name may have spaces and parentheses in it; nothing behind it has.
   const end = text.subarray(0, length).lastIndexOf(PARENTHESIS);
   if (end === -1) return Number.NaN;
-  scan.begin(text, length);
+  scan.begin(text, 0, length);
   scan.position = end + 1;
   for (let count = 0; count < FIELDS_BETWEEN; count += 1) {
     scan.skipGaps();

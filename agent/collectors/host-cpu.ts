@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorMessageOf } from '../../schemas/errors.ts';
-import { ByteScan, wordBytes } from './byte-scan.ts';
+import { wordBytes } from './byte-scan.ts';
+import type { ByteScan } from './byte-scan.ts';
 import type { HostCollector, SeriesIdentity } from './collector.ts';
 import { openFiles } from './file-source.ts';
 import type { ParseText } from './file-source.ts';
@@ -63,13 +64,11 @@ const COLUMNS = 10;
  * the busy time of each processor asked for; NaN for one that is not in it.
  */
 export function processorTable(processors: readonly number[]): ParseText {
-  const scan = new ByteScan();
   const columns = new Float64Array(COLUMNS);
   const places = new Map(processors.map((number, place) => [number, place]));
   const first = MODES.length + 2;
-  return (text, length, row, at) => {
+  return (scan, row, at) => {
     row.fill(Number.NaN, at, at + first + processors.length);
-    scan.begin(text, length);
     while (!scan.isAtEnd) {
       if (scan.skipIf(CPU)) {
         if (scan.skipIf(ALL)) {

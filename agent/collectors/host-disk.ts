@@ -1,7 +1,8 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorMessageOf } from '../../schemas/errors.ts';
-import { ByteScan, wordBytes } from './byte-scan.ts';
+import { wordBytes } from './byte-scan.ts';
+import type { ByteScan } from './byte-scan.ts';
 import type { HostCollector, SeriesIdentity } from './collector.ts';
 import { openFiles } from './file-source.ts';
 import type { ParseText } from './file-source.ts';
@@ -77,21 +78,17 @@ const PLACES = 5;
 
 /** The parser of /sys/block/NAME/stat: the same figures of one disk. */
 function diskFigures(): ParseText {
-  const scan = new ByteScan();
-  return (text, length, row, at) => {
+  return (scan, row, at) => {
     row.fill(Number.NaN, at, at + PLACES);
-    scan.begin(text, length);
     fillColumns(scan, row, at);
   };
 }
 
 /** The parser of /proc/diskstats: five values for each disk, NaN for one that is not in it. */
 export function diskTable(disks: readonly string[]): ParseText {
-  const scan = new ByteScan();
   const names = disks.map((name) => wordBytes(`${name} `));
-  return (text, length, row, at) => {
+  return (scan, row, at) => {
     row.fill(Number.NaN, at, at + names.length * PLACES);
-    scan.begin(text, length);
     while (!scan.isAtEnd) {
       // Numbers of the device.
       scan.integer();

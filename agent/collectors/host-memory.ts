@@ -35,8 +35,8 @@ const parseKeys = keyedNumbers(
 );
 
 /** /proc/meminfo: used, free, buffers and cached, which add up to all there is; then available. */
-export const parseMeminfo: ParseText = (text, length, row, at) => {
-  parseKeys(text, length, row, at);
+export const parseMeminfo: ParseText = (scan, row, at) => {
+  parseKeys(scan, row, at);
   let used = row[at] ?? Number.NaN;
   for (let place = 1; place < STATES.length; place += 1) used -= row[at + place] ?? Number.NaN;
   row[at] = used >= 0 ? used : Number.NaN;

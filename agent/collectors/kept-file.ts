@@ -1,11 +1,12 @@
 import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import { errorMessageOf } from '../../schemas/errors.ts';
+import { TEXT_BYTES_MAX } from './text-store.ts';
 
 /**
- * What was last read by any {@link KeptFile}: one buffer for all, since a text is parsed before the
- * next is read. Large enough for `/proc/stat` of some hundred processors.
+ * What was last read by any {@link KeptFile} that was not told where to: one buffer for all, for
+ * texts that are parsed before the next is read.
  */
-export const TEXT = Buffer.allocUnsafeSlow(128 * 1024);
+export const TEXT = Buffer.allocUnsafeSlow(TEXT_BYTES_MAX);
 
 // Of a sequence of records the kernel gives what fits into a page of its own, the smallest being
 // 4 KiB. Less than that without the longest record is all there is.
@@ -13,7 +14,7 @@ const SURELY_ALL_BYTES = 2048;
 
 /**
  * absent: the file is not there, or has nothing to read now. ended: what it told of is gone for
- * ever. A number: so many bytes are in {@link TEXT}.
+ * ever. A number: so many bytes were read.
  */
 export type TextLength = number | 'absent' | 'ended';
 
@@ -51,13 +52,16 @@ export class KeptFile {
     }
   }
 
-  /** Reads the text from its beginning into {@link TEXT}. Throws nothing. */
-  read(): TextLength {
+  /**
+   * Reads the text from its beginning, {@link TEXT_BYTES_MAX} of it at most, into `bytes` from the
+   * place `at` on. Throws nothing.
+   */
+  read(bytes: Uint8Array = TEXT, at = 0): TextLength {
     if (this.#descriptor === undefined && !this.#openIfThere()) {
       return this.#hasEnded ? 'ended' : 'absent';
     }
     try {
-      return this.#readAll(this.#descriptor ?? -1);
+      return this.#readAll(this.#descriptor ?? -1, bytes, at);
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       // A control group that was removed, and a process that ended. One of the same name that is
@@ -85,12 +89,13 @@ export class KeptFile {
     return this.open() === undefined;
   }
 
-  #readAll(descriptor: number): number {
-    let length = readSync(descriptor, TEXT, 0, TEXT.length, 0);
+  #readAll(descriptor: number, bytes: Uint8Array, at: number): number {
+    const room = Math.min(TEXT_BYTES_MAX, bytes.length - at);
+    let length = readSync(descriptor, bytes, at, room, 0);
     if (!this.#inRecords) return length;
     let read = length;
-    while (read > SURELY_ALL_BYTES && length < TEXT.length) {
-      read = readSync(descriptor, TEXT, length, TEXT.length - length, length);
+    while (read > SURELY_ALL_BYTES && length < room) {
+      read = readSync(descriptor, bytes, at + length, room - length, length);
       length += read;
     }
     return length;

@@ -1,4 +1,5 @@
-import { ByteScan, wordBytes } from './byte-scan.ts';
+import { wordBytes } from './byte-scan.ts';
+import type { ByteScan } from './byte-scan.ts';
 import type { ParseText } from './file-source.ts';
 
 /** What the kernel counts for each direction of an interface, as far as it is sampled. */
@@ -22,15 +23,13 @@ export function networkTable(
   interfaces: readonly string[],
   columns: readonly NetworkColumn[],
 ): ParseText {
-  const scan = new ByteScan();
   const names = interfaces.map((name) => wordBytes(`${name}:`));
   const places = new Int8Array(2 * COLUMNS_PER_DIRECTION).fill(-1);
   columns.forEach(({ count, direction }, place) => {
     places[PLACES[count] + (direction === 'receive' ? 0 : COLUMNS_PER_DIRECTION)] = place;
   });
-  return (text, length, row, at) => {
+  return (scan, row, at) => {
     row.fill(Number.NaN, at, at + names.length * columns.length);
-    scan.begin(text, length);
     while (!scan.isAtEnd) {
       scan.skipGaps();
       for (let place = 0; place < names.length; place += 1) {

@@ -1,4 +1,5 @@
-import { ByteScan, wordBytes } from './byte-scan.ts';
+import { wordBytes } from './byte-scan.ts';
+import type { ByteScan } from './byte-scan.ts';
 import type { RateLimit, SeriesIdentity } from './collector.ts';
 import type { FilePart, ParseText } from './file-source.ts';
 
@@ -42,11 +43,9 @@ const WORDS_MAX = 8;
  * Source: the kernel's Documentation/accounting/psi.rst.
  */
 export function parsePressure(stalls: readonly Stall[]): ParseText {
-  const scan = new ByteScan();
   const words = stalls.map((stall) => wordBytes(`${stall} `));
-  return (text, length, row, at) => {
+  return (scan, row, at) => {
     row.fill(Number.NaN, at, at + words.length);
-    scan.begin(text, length);
     while (!scan.isAtEnd) {
       for (let place = 0; place < words.length; place += 1) {
         const word = words[place];

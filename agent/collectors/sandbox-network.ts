@@ -1,7 +1,9 @@
 import { readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import type { SampledMetric } from '../../schemas/telemetry-names.ts';
+import { ByteScan } from './byte-scan.ts';
 import type {
+  DeferredReading,
   FastSource,
   ReadOutcome,
   Roots,
@@ -13,6 +15,7 @@ import { KeptFile, TEXT } from './kept-file.ts';
 import { missingController } from './missing-controller.ts';
 import { networkTable } from './network-table.ts';
 import type { NetworkColumn, NetworkCount } from './network-table.ts';
+import { TextStore } from './text-store.ts';
 
 const METRICS: readonly (readonly [SampledMetric, NetworkCount])[] = [
   ['container.network.io', 'bytes'],
@@ -55,9 +58,15 @@ function columnsOf(isTap: boolean): NetworkColumn[] {
   ]);
 }
 
-class SandboxNetwork implements FastSource {
+/** The text of a reading that is parsed at once. */
+const AT_ONCE = new TextStore(0, 0);
+
+const SCAN = new ByteScan();
+
+class SandboxNetwork implements FastSource, DeferredReading {
   readonly pace = 'fast';
   readonly series = SERIES;
+  readonly deferred = this;
   readonly #processes: KeptFile;
   readonly #parse: ParseText;
   readonly #roots: Roots;
@@ -73,10 +82,30 @@ class SandboxNetwork implements FastSource {
   }
 
   read(row: Float64Array): ReadOutcome {
-    row.fill(Number.NaN);
+    AT_ONCE.keep(0);
+    const outcome = this.take(AT_ONCE);
+    if (outcome !== 'read') return outcome;
+    AT_ONCE.seek(0);
+    return this.parse(AT_ONCE, row) ? 'read' : 'absent';
+  }
+
+  take(texts: TextStore): ReadOutcome {
     if (this.#isClosed) return 'ended';
-    if (this.#table === undefined) return this.#find(row);
-    return this.#readTable(this.#table, row) ? 'read' : 'absent';
+    if (this.#table === undefined) {
+      const outcome = this.#find();
+      if (outcome !== 'read') return outcome;
+    }
+    const length = this.#table?.read(texts.bytes, texts.end);
+    if (typeof length !== 'number') return 'absent';
+    texts.add(length);
+    return 'read';
+  }
+
+  parse(texts: TextStore, row: Float64Array): boolean {
+    row.fill(Number.NaN);
+    if (texts.scanNext(SCAN)) this.#parse(SCAN, row, 0);
+    // Another namespace has no such interface.
+    return !Number.isNaN(row[0]);
   }
 
   close(): void {
@@ -86,14 +115,14 @@ class SandboxNetwork implements FastSource {
     this.#table = undefined;
   }
 
-  #find(row: Float64Array): ReadOutcome {
+  #find(): ReadOutcome {
     const length = this.#processes.read();
     if (typeof length !== 'number') return length;
     const ids = TEXT.toString('latin1', 0, length).split('\n', TRIES_MAX);
     for (const id of ids) {
       if (!/^[1-9]\d*$/.test(id) || this.#isOwnNamespace(id)) continue;
       const table = new KeptFile(join(this.#roots.proc, id, 'net/dev'), { inRecords: true });
-      if (this.#readTable(table, row)) {
+      if (this.#hasInterface(table)) {
         this.#table = table;
         this.#processes.close();
         return 'read';
@@ -109,11 +138,11 @@ class SandboxNetwork implements FastSource {
     return namespace !== undefined && namespace === this.#ownNamespace;
   }
 
-  #readTable(table: KeptFile, row: Float64Array): boolean {
+  #hasInterface(table: KeptFile): boolean {
     const length = table.read();
     if (typeof length !== 'number') return false;
-    this.#parse(TEXT, length, row, 0);
-    // Another namespace has no such interface.
+    const row = new Float64Array(SERIES.length).fill(Number.NaN);
+    this.#parse(SCAN.begin(TEXT, 0, length), row, 0);
     return !Number.isNaN(row[0]);
   }
 }

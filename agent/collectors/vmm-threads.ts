@@ -60,7 +60,7 @@ class ThreadTimes {
       this.#file.close();
       return false;
     }
-    this.#scan.begin(TEXT, length);
+    this.#scan.begin(TEXT, 0, length);
     const runNs = this.#scan.integer();
     const waitNs = this.#scan.integer();
     if (Number.isNaN(runNs) || Number.isNaN(waitNs)) return true;

@@ -1,6 +1,7 @@
 import { errorMessageOf } from '../../schemas/errors.ts';
-import type { FastSource } from '../collectors/collector.ts';
+import type { DeferredReading, FastSource } from '../collectors/collector.ts';
 import { LatenessHistogram } from './lateness-histogram.ts';
+import { PendingReadings } from './pending-readings.ts';
 import { MemoryBudget, ReadingTable } from './reading-table.ts';
 import type { ReadingChunk } from './reading-table.ts';
 
@@ -42,12 +43,16 @@ export interface LoopStatistics {
 }
 
 interface Member {
+  readonly index: number;
   readonly source: FastSource;
+  readonly deferred: DeferredReading | undefined;
   readonly row: Float64Array;
   readonly table: ReadingTable;
   /** It is read in every round whose number this divides. */
   every: number;
   nextRound: number;
+  /** The round of the last of its deferred readings that was kept. */
+  keptRound: number;
   isGoing: boolean;
   isThinned: boolean;
   failure: string | undefined;
@@ -57,20 +62,30 @@ interface Member {
 const FIRST_ROWS_MAX = 256;
 const FIRST_ROWS_MIN = 16;
 
+/** Texts are parsed after so many rounds: of more of them the caches gain little more. */
+const BATCH_ROUNDS = 16;
+
+/** So long before the next round parsing stops; the rest has time after it. */
+const PARSE_MARGIN_NS = 50_000;
+
 /** Share of the bound that the first chunks may take. */
 const FIRST_SHARE = 1 / 4;
 
 /**
  * Reads sources by a schedule that is fixed at the first round: a late round shifts no other, and
  * rounds whose time has passed are left out and counted. Blocks its thread until it is told to end.
+ * Texts are parsed for several rounds at once, in the time that is left between two of them.
  */
 export class SampleLoop {
   readonly #members: readonly Member[];
+  readonly #pending: PendingReadings;
   readonly #budget: MemoryBudget;
   readonly #control: Int32Array;
   readonly #rateHz: number;
   readonly #periodNs: number;
   readonly #lateness = new LatenessHistogram();
+  #startNs = 0n;
+  #unparsedRounds = 0;
   #thinnedBy = 1;
   #rounds = 0;
   #missed = 0;
@@ -81,6 +96,9 @@ export class SampleLoop {
     this.#periodNs = 1e9 / rateHz;
     this.#control = control;
     this.#budget = new MemoryBudget(maxBytes);
+    this.#pending = new PendingReadings();
+    const isAnyDeferred = sources.some(({ deferred }) => deferred !== undefined);
+    if (isAnyDeferred) this.#budget.usedBytes += this.#pending.byteLength;
     const rowBytes = sources.reduce((sum, { series }) => {
       return sum + ReadingTable.rowBytes(series.length);
     }, 0);
@@ -89,12 +107,13 @@ export class SampleLoop {
     const divisors = sources.map(({ limit }) => divisorOf(rateHz, limit?.hz));
     const least = divisors.reduce((a, b) => Math.min(a, b), Infinity);
     this.#members = sources.map((source, index) => ({
-      source,
+      ...{ index, source, deferred: source.deferred },
       row: new Float64Array(source.series.length).fill(Number.NaN),
       table: new ReadingTable(source.series.length, firstRows, this.#budget),
       // Rounds of slower sources are rounds of the fastest, so that no more are needed.
       every: Math.ceil((divisors[index] ?? 1) / least) * least,
       nextRound: 0,
+      keptRound: -1,
       isGoing: true,
       isThinned: false,
       failure: undefined,
@@ -108,15 +127,15 @@ export class SampleLoop {
    * @param onTake called with the readings so far when it is told to take
    */
   run(onBegun: () => void, onTake: (tables: ReadingChunk[][]) => void): void {
-    const startNs = process.hrtime.bigint();
-    const elapsedNs = (): number => Number(process.hrtime.bigint() - startNs);
+    this.#startNs = process.hrtime.bigint();
     this.#round(0);
     onBegun();
     for (;;) {
       const next = this.#nextRound();
       const dueNs = next * this.#periodNs;
-      const command = this.#waitFor(dueNs - elapsedNs());
+      const command = this.#waitFor(dueNs - this.#elapsedNs());
       if (command === COMMANDS.take) {
+        this.#parse(Infinity);
         onTake(this.#members.map(({ table }) => table.take()));
         Atomics.compareExchange(this.#control, 0, COMMANDS.take, COMMANDS.go);
         continue;
@@ -125,11 +144,14 @@ export class SampleLoop {
         if (command === COMMANDS.end) this.#readLast();
         return;
       }
-      const nowNs = elapsedNs();
+      const nowNs = this.#elapsedNs();
       this.#lateness.add(nowNs - dueNs);
       const current = Math.max(next, Math.floor(nowNs / this.#periodNs));
       if (current > next) this.#missed += this.#roundsBetween(next, current);
       this.#round(current);
+      if (this.#unparsedRounds >= BATCH_ROUNDS) {
+        this.#parse(this.#nextRound() * this.#periodNs - PARSE_MARGIN_NS);
+      }
       this.#lastElapsedNs = nowNs;
     }
   }
@@ -158,31 +180,65 @@ export class SampleLoop {
 
   #round(number: number): void {
     this.#rounds += 1;
+    this.#unparsedRounds += 1;
     for (const member of this.#members) {
       if (!member.isGoing || member.nextRound > number) continue;
-      this.#read(member);
+      this.#read(member, number);
       member.nextRound = (Math.floor(number / member.every) + 1) * member.every;
     }
   }
 
-  #read(member: Member): void {
-    const { source, row, table } = member;
-    const atMonoNs = process.hrtime.bigint();
+  #read(member: Member, round: number): void {
+    const { source, deferred, row } = member;
     try {
+      if (deferred !== undefined) {
+        if (this.#pending.isFull) this.#parse(Infinity);
+        const outcome = this.#pending.take(deferred, member.index, round);
+        if (outcome === 'ended') member.isGoing = false;
+        return;
+      }
+      const atMonoNs = process.hrtime.bigint();
       const outcome = source.read(row);
       if (outcome === 'ended') member.isGoing = false;
-      if (outcome !== 'read') return;
+      if (outcome === 'read') this.#append(member, atMonoNs);
     } catch (error) {
-      member.isGoing = false;
-      member.failure = errorMessageOf(error);
-      return;
+      giveUp(member, error);
     }
+  }
+
+  /** Parses what was taken, until some time after the start or to its end. */
+  #parse(untilNs: number): void {
+    while (this.#elapsedNs() < untilNs) {
+      const reading = this.#pending.next();
+      if (reading === undefined) {
+        this.#unparsedRounds = 0;
+        return;
+      }
+      const member = this.#members[reading.member];
+      if (member?.deferred === undefined) continue;
+      const { every, keptRound, row } = member;
+      const { round, monoNs } = reading;
+      // If it was thinned after the texts were taken, only some of them have a place now.
+      if (Math.floor(round / every) === Math.floor(keptRound / every)) continue;
+      try {
+        if (!member.deferred.parse(this.#pending.texts, row)) continue;
+      } catch (error) {
+        giveUp(member, error);
+        continue;
+      }
+      member.keptRound = round;
+      this.#append(member, monoNs);
+    }
+  }
+
+  #append({ table, row }: Member, atMonoNs: bigint): void {
     if (table.isFull) this.#makeRoom(table);
     table.append(atMonoNs, row);
   }
 
   #readLast(): void {
-    for (const member of this.#members) if (member.isGoing) this.#read(member);
+    for (const member of this.#members) if (member.isGoing) this.#read(member, Infinity);
+    this.#parse(Infinity);
   }
 
   #makeRoom(table: ReadingTable): void {
@@ -223,10 +279,20 @@ export class SampleLoop {
     return most;
   }
 
+  /** Since the first round was due. */
+  #elapsedNs(): number {
+    return Number(process.hrtime.bigint() - this.#startNs);
+  }
+
   #waitFor(durationNs: number): number {
     if (durationNs > 0) Atomics.wait(this.#control, 0, COMMANDS.go, durationNs / 1e6);
     return Atomics.load(this.#control, 0);
   }
+}
+
+function giveUp(member: Member, error: unknown): void {
+  member.isGoing = false;
+  member.failure = errorMessageOf(error);
 }
 
 /** In which part of the rounds a source with such a limit is read. */

@@ -7,9 +7,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { SandboxTarget } from '../../../agent/collectors/collector.ts';
-import { VCPU_THREAD_PREFIX, qemuCommand } from '../../../agent/sandboxes/qemu-command.ts';
+import { qemuCommand } from '../../../agent/sandboxes/qemu-command.ts';
+import { VCPU_THREAD_PREFIX } from '../../../agent/sandboxes/qemu-words.ts';
 import { errorMessageOf } from '../../../schemas/errors.ts';
-import type { Accelerator } from '../../../agent/sandboxes/qemu-command.ts';
+import type { Accelerator } from '../../../agent/sandboxes/qemu-words.ts';
 
 const SECTOR_BYTES = 512;
 const VCPUS = 2;

@@ -5,13 +5,17 @@ import { ByteScan, KeyedIntegers } from '../../../agent/collectors/byte-scan.ts'
 
 function integerOf(text: string): number {
   const scan = new ByteScan();
-  scan.begin(Buffer.from(text), text.length);
+  scan.begin(Buffer.from(text), 0, text.length);
   return scan.integer();
 }
 
 function keyed(keys: readonly string[], text: Buffer, length = text.length): number[] {
   const row = new Float64Array(keys.length).fill(-1);
-  new KeyedIntegers(keys.map((key) => [key, 1])).parse(text, length, row, 0);
+  new KeyedIntegers(keys.map((key) => [key, 1])).parse(
+    new ByteScan().begin(text, 0, length),
+    row,
+    0,
+  );
   return [...row];
 }
 

@@ -8,7 +8,7 @@ import { guestExits } from '../../../agent/collectors/guest-exits.ts';
 import { kvm } from '../../../agent/collectors/kvm.ts';
 import { readKvmModules } from '../../../agent/collectors/kvm-modules.ts';
 import { vmmThreads } from '../../../agent/collectors/vmm-threads.ts';
-import type { Accelerator } from '../../../agent/sandboxes/qemu-command.ts';
+import type { Accelerator } from '../../../agent/sandboxes/qemu-words.ts';
 import { startGuest, whyNoGuest } from './boot-sector-guest.ts';
 import type { Guest } from './boot-sector-guest.ts';
 import { fast, slow } from './opened.ts';

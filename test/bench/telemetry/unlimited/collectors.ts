@@ -20,6 +20,7 @@ function withoutLimit(opened: OpenedSource): OpenedSource {
     pace: 'fast',
     series: opened.series,
     read: (row) => opened.read(row),
+    ...(opened.deferred === undefined ? {} : { deferred: opened.deferred }),
     close: () => {
       opened.close();
     },
