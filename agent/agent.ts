@@ -10,6 +10,7 @@ import type {
   GoReply,
   GoRequest,
   PrepareRequest,
+  ProbeRequest,
   ReleaseRequest,
   StandDownRequest,
 } from '../schemas/messages.ts';
@@ -60,6 +61,7 @@ export class Agent {
         this.standDown(request),
       ),
       await bus.respond(subject('clock'), COMMANDS.clock, () => this.surveyClock()),
+      await bus.respond(subject('probe'), COMMANDS.probe, (request) => this.probe(request)),
       await bus.respond(subject('release'), COMMANDS.release, (request) => this.release(request)),
     );
   }
@@ -133,17 +135,29 @@ export class Agent {
   }
 
   /**
+   * Finds out whether kinds of sandbox work; answers at once.
+   *
+   * @throws LockstepError AGENT_BUSY if the device serves a run.
+   */
+  probe({ sandboxes }: ProbeRequest): Reply {
+    this.#assertIdle();
+    this.#presence.enter('probing');
+    void this.#inTurn(async () => {
+      if (this.#isLeaving) return;
+      this.#presence.addSandboxes(await this.#ports.probe(sandboxes));
+      if (this.isIdle) this.#presence.enter('idle');
+    });
+    return done;
+  }
+
+  /**
    * Measures the clock now.
    *
    * @throws LockstepError AGENT_BUSY during a run, whose trials must not be disturbed, and what the
    * synchroniser throws.
    */
   async surveyClock(): Promise<ClockReply> {
-    if (!this.isIdle) {
-      throw new LockstepError('AGENT_BUSY', `device ${this.#ports.deviceId} serves a run`, {
-        hint: 'Ask again when the run is over; its results carry the clock of each trial.',
-      });
-    }
+    this.#assertIdle();
     return { protocol: PROTOCOL_VERSION, survey: await surveyClock(this.#ports) };
   }
 
@@ -153,6 +167,13 @@ export class Agent {
     this.#presence.stop();
     await this.#inTurn(() => this.#endSession());
     await Promise.all(this.#listening.map((listening) => listening.close()));
+  }
+
+  #assertIdle(): void {
+    if (this.isIdle) return;
+    throw new LockstepError('AGENT_BUSY', `device ${this.#ports.deviceId} serves a run`, {
+      hint: 'Ask again when the run is over; its results carry the clock of each trial.',
+    });
   }
 
   #sessionOf(runId: string): RunSession {

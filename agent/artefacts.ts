@@ -1,5 +1,6 @@
 import type { ArtefactCache } from '../bus/artefact-cache.ts';
 import type { ArtefactStore } from '../bus/artefact-store.ts';
+import type { RunnerParams } from './runner/protocol.ts';
 import type { FunctionRoot } from './sandboxes/function-root.ts';
 
 /** Name under which the kernel for microVM guests is published. */
@@ -9,16 +10,40 @@ export const GUEST_KERNEL_NAME = 'guest-kernel';
 export interface Equipment {
   readonly functions: readonly FunctionRoot[];
   readonly guestKernelFolder?: string;
+  /** Folders of tools by name. */
+  readonly tools: Readonly<Record<string, string>>;
+  /** Folder of what the user supplies for sandboxes. */
+  readonly imagesFolder?: string;
+}
+
+/** The same as a runner is told of it. */
+export function runnerEquipment({
+  functions,
+  guestKernelFolder,
+  imagesFolder,
+  tools,
+}: Equipment): Pick<
+  RunnerParams<'setUp'>,
+  'functions' | 'guestKernelFolder' | 'imagesFolder' | 'tools'
+> {
+  return {
+    functions: [...functions],
+    tools,
+    ...(guestKernelFolder === undefined ? {} : { guestKernelFolder }),
+    ...(imagesFolder === undefined ? {} : { imagesFolder }),
+  };
 }
 
 /** Gets artefacts onto this device by digest and assembles their folders. */
 export class Artefacts {
   readonly #cache: ArtefactCache;
   readonly #store: ArtefactStore;
+  readonly #imagesFolder: string | undefined;
 
-  constructor(cache: ArtefactCache, store: ArtefactStore) {
+  constructor(cache: ArtefactCache, store: ArtefactStore, imagesFolder?: string) {
     this.#cache = cache;
     this.#store = store;
+    this.#imagesFolder = imagesFolder;
   }
 
   /**
@@ -29,14 +54,21 @@ export class Artefacts {
   async equip(
     functionDigests: readonly string[],
     guestKernelDigest: string | undefined,
+    toolDigests: Readonly<Record<string, string>> = {},
   ): Promise<Equipment> {
     const functions: FunctionRoot[] = [];
     for (const digest of functionDigests) {
       const folder = await this.#folderOf(digest);
       functions.push({ manifest: await this.#cache.readManifest(digest), digest, folder });
     }
-    if (guestKernelDigest === undefined) return { functions };
-    return { functions, guestKernelFolder: await this.#folderOf(guestKernelDigest) };
+    const tools: Record<string, string> = {};
+    for (const [name, digest] of Object.entries(toolDigests)) {
+      tools[name] = await this.#folderOf(digest);
+    }
+    const images = this.#imagesFolder === undefined ? {} : { imagesFolder: this.#imagesFolder };
+    if (guestKernelDigest === undefined) return { functions, tools, ...images };
+    const guestKernelFolder = await this.#folderOf(guestKernelDigest);
+    return { functions, tools, ...images, guestKernelFolder };
   }
 
   /** What the coordinator has published now: everything that probes can be made with. */

@@ -36,7 +36,7 @@ function readSettings(args: string[]): Settings {
       data: { type: 'string' },
       cache: { type: 'string' },
       label: { type: 'string', multiple: true, default: [] },
-      sandboxes: { type: 'string', default: SandboxName.options.join(',') },
+      sandboxes: { type: 'string' },
       'stdin-lifeline': { type: 'boolean', default: false },
     },
   });
@@ -50,7 +50,9 @@ function readSettings(args: string[]): Settings {
     data: resolve(data),
     cache: resolve(values.cache ?? join(data, 'cache')),
     labels: Object.fromEntries(values.label.map(readLabel)),
-    sandboxes: values.sandboxes.split(',').map(readSandboxName),
+    ...(values.sandboxes === undefined
+      ? {}
+      : { sandboxes: values.sandboxes.split(',').map(readSandboxName) }),
     hasLifeline: values['stdin-lifeline'],
   };
 }

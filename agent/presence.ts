@@ -59,9 +59,11 @@ export class PresenceTeller {
     this.#tell();
   }
 
-  /** Changes what the device can run; told with the next change of state. */
-  setSandboxes(sandboxes: readonly SandboxAvailability[]): void {
-    this.#sandboxes = sandboxes;
+  /** Adds to what the device can run, or replaces it; told with the next change of state. */
+  addSandboxes(found: readonly SandboxAvailability[]): void {
+    const names = found.map(({ name }) => name);
+    const others = this.#sandboxes.filter(({ name }) => !names.includes(name));
+    this.#sandboxes = [...others, ...found];
   }
 
   /** Changes what the device measured about itself, and tells. */

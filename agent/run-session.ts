@@ -10,9 +10,13 @@ import type {
   GoRequest,
   PrepareRequest,
 } from '../schemas/messages.ts';
+import { Procedure } from '../schemas/procedure.ts';
+import { deadlineMs } from '../schemas/procedure-duration.ts';
 import { PROTOCOL_VERSION } from '../schemas/protocol.ts';
 import type { TrialResult } from '../schemas/result.ts';
+import type { SandboxAvailability } from '../schemas/sandbox.ts';
 import { NS_PER_MS, NS_PER_SECOND, nanosecondsToMs } from '../schemas/units.ts';
+import { runnerEquipment } from './artefacts.ts';
 import type { Equipment } from './artefacts.ts';
 import type { Clock } from './clock/clock.ts';
 import type { DeviceTelemetry, TraceHeaders } from './device-telemetry.ts';
@@ -45,9 +49,15 @@ export interface SessionPorts {
   readonly clock: Clock;
   readonly synchroniser: Synchroniser;
   readonly artefacts: {
-    equip(digests: readonly string[], guestKernelDigest: string | undefined): Promise<Equipment>;
+    equip(
+      digests: readonly string[],
+      guestKernelDigest: string | undefined,
+      toolDigests?: Readonly<Record<string, string>>,
+    ): Promise<Equipment>;
   };
   readonly startRunner: () => Promise<RunnerPort>;
+  /** Finds out whether kinds of sandbox work here. Never fails. */
+  readonly probe: (sandboxes: readonly string[]) => Promise<SandboxAvailability[]>;
   /** Scheduling class that a runner gets, and why it is no real-time class; absent if it is. */
   readonly schedulingClass: string;
   readonly schedulingReason: string | undefined;
@@ -115,7 +125,10 @@ export class RunSession {
    */
   static async open(request: PrepareRequest, ports: SessionPorts): Promise<RunSession> {
     const digests = request.functions.map(({ digest }) => digest);
-    const equipment = await ports.artefacts.equip(digests, request.guestKernelDigest);
+    const tools = Object.fromEntries(
+      (request.tools ?? []).map(({ name, digest }) => [name, digest] as const),
+    );
+    const equipment = await ports.artefacts.equip(digests, request.guestKernelDigest, tools);
     const runner = await ports.startRunner();
     try {
       const { schedulingClass } = await runner.call(
@@ -123,11 +136,8 @@ export class RunSession {
         {
           cgroupName: ports.cgroupName,
           scratchFolder: ports.scratchFolder,
-          functions: [...equipment.functions],
+          ...runnerEquipment(equipment),
           limits: request.limits,
-          ...(equipment.guestKernelFolder === undefined
-            ? {}
-            : { guestKernelFolder: equipment.guestKernelFolder }),
         },
         SET_UP_TIMEOUT_MS,
       );
@@ -158,11 +168,12 @@ export class RunSession {
         `trial ${this.#trial.request.trialId} is still armed or going on this device`,
       );
     }
-    const { trialId, cell, procedure, readyTimeoutMs } = request;
+    const { trialId, cell, seed = 0 } = request;
+    const parameters = parametersOf(request);
     const armedAtMonoNs = this.#ports.clock.monotonicNs();
     const { sandboxDetails, targets } = await this.#runner.call(
       'arm',
-      { trialId, cell, procedure, readyTimeoutMs, isSampled: this.#sampling.isWanted },
+      { trialId, cell, parameters, seed, isSampled: this.#sampling.isWanted },
       ARM_TIMEOUT_MS,
     );
     // What is sent from now on would disturb the probes, and later the trial.
@@ -268,14 +279,15 @@ export class RunSession {
   }
 
   async #measure(trial: ArmedTrial, target: Target): Promise<void> {
-    const { trialId, readyTimeoutMs } = trial.request;
+    const { trialId, cell } = trial.request;
+    const measuredMs = deadlineMs(parametersOf(trial.request), cell.instances);
     let result: TrialResult;
     let finals: RunnerResult<'start'>['finals'] = [];
     try {
       const outcome = await this.#runner.call(
         'start',
         { trialId, targetMonoNs: target.targetMonoNs },
-        Number(LEAD_MAX_NS / NS_PER_MS) + 2 * readyTimeoutMs + TEARDOWN_MARGIN_MS,
+        Number(LEAD_MAX_NS / NS_PER_MS) + measuredMs + TEARDOWN_MARGIN_MS,
       );
       finals = outcome.finals;
       result = await this.#resultOf(trial, outcome, target);
@@ -314,7 +326,7 @@ export class RunSession {
     target: Target,
   ): Promise<TrialResult> {
     const { actualMonoNs, startedAtUtcNs, instances, leftovers } = outcome;
-    const { longestPauseNs, barriers } = outcome;
+    const { longestPauseNs, barriers, measurements, conditions } = outcome;
     const latenessNs = actualMonoNs - target.targetMonoNs;
     // A trial that was given up has no result that a second burst could be for.
     const { clock, clockMarks } = trial.isStoodDown
@@ -328,7 +340,10 @@ export class RunSession {
       ...this.#emptyResult(trial),
       status: failed === undefined ? 'ok' : 'failed',
       ...(failed?.failure === undefined ? {} : { failure: failed.failure }),
-      invalid: marksOf(trial.request, { ...signs, barriers, leftovers, clockMarks }),
+      invalid: [
+        ...marksOf(trial.request, { ...signs, barriers, leftovers, clockMarks }),
+        ...(outcome.invalid ?? []),
+      ],
       clock,
       start: {
         targetFleetNs: target.targetFleetNs,
@@ -342,6 +357,8 @@ export class RunSession {
       },
       barriers,
       instances,
+      ...(measurements === undefined ? {} : { measurements }),
+      ...(conditions === undefined ? {} : { conditions }),
     };
   }
 
@@ -366,6 +383,11 @@ export class RunSession {
       sandboxDetails: trial.sandboxDetails,
     };
   }
+}
+
+/** What is armed; a coordinator of an older release names the kind alone. */
+function parametersOf({ parameters, procedure, readyTimeoutMs }: ArmRequest): Procedure {
+  return parameters ?? Procedure.parse({ kind: procedure, readyTimeoutMs });
 }
 
 function badMargin(trialId: string, marginNs: bigint): LockstepError {

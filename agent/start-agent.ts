@@ -13,6 +13,7 @@ import { fromFailure } from '../schemas/failure.ts';
 import { BARRIER } from '../schemas/messages.ts';
 import { encodeMessage } from '../schemas/protocol.ts';
 import { resultKey, TrialResult } from '../schemas/result.ts';
+import { SANDBOXES_PROBED_AT_START } from '../schemas/sandbox.ts';
 import type { SandboxName } from '../schemas/sandbox.ts';
 import { barrierSubject, resultSubject } from '../schemas/subjects.ts';
 import { Identifier } from '../schemas/units.ts';
@@ -29,7 +30,7 @@ import { readChangingFacts, readDeviceFacts } from './facts/device-facts.ts';
 import { watchFacts } from './facts/facts-watch.ts';
 import { withGuestBoot } from './facts/virtualisation.ts';
 import { PresenceTeller } from './presence.ts';
-import { probeSandboxes } from './prober.ts';
+import { Prober } from './prober.ts';
 import { RunnerClient } from './runner/client.ts';
 import type { RunnerOptions } from './runner/client.ts';
 import { detectIsolation, isolationCommand } from './runner/namespaces.ts';
@@ -49,8 +50,8 @@ export interface AgentSettings {
   /** Folder for artefacts; may be shared between agents. */
   readonly cache: string;
   readonly labels: Record<string, string>;
-  /** Kinds of sandbox to offer, if they work. */
-  readonly sandboxes: readonly SandboxName[];
+  /** The only kinds of sandbox to offer, if they work. Absent: all, some only when asked for. */
+  readonly sandboxes?: readonly SandboxName[];
 }
 
 /** What an agent runs on. */
@@ -113,6 +114,7 @@ export async function startAgent(
   const artefacts = new Artefacts(
     new ArtefactCache(settings.cache),
     await openArtefactStore(bus, { create: false, logger }),
+    join(settings.cache, 'images'),
   );
   const { runner, realTime } = await prepareRunners(scratchFolder, ports);
   const synchroniser = new Synchroniser({ probe: busTimeProbe(bus, clock, deviceId), clock });
@@ -121,6 +123,8 @@ export async function startAgent(
     clockBoundNs: () => synchroniser.boundNs,
     state: () => presence.state,
   });
+  const prober = new Prober({ cgroupName, artefacts, runner, offered: settings.sandboxes });
+  const probe = (names: readonly string[]) => prober.probe(names, signal);
   const agent = new Agent(
     {
       ...{ deviceId, cgroupName, scratchFolder, clock, synchroniser, artefacts, telemetry, logger },
@@ -129,14 +133,13 @@ export async function startAgent(
       schedulingReason: realTime.reason,
       askBarrier: (request) =>
         bus.request(barrierSubject(deviceId), BARRIER, request, { timeoutMs: BARRIER_TIMEOUT_MS }),
+      probe,
       keep: (result) => keepResult(outbox, deviceId, result),
     },
     presence,
   );
-  const equipment = await artefacts.equipFromNames(PROBE_FUNCTIONS);
-  const probed = { cgroupName, equipment, sandboxes: settings.sandboxes };
-  const sandboxes = await probeSandboxes(probed, runner, signal);
-  presence.setSandboxes(sandboxes);
+  const sandboxes = await probe(settings.sandboxes ?? SANDBOXES_PROBED_AT_START);
+  presence.addSandboxes(sandboxes);
   const probedFacts = withGuestBoot(facts, sandboxes);
   presence.setFacts(probedFacts);
   await agent.serve(bus);
@@ -222,9 +225,6 @@ async function prepareRunners(
   const runner = { scratchFolder, isolation: mode, realTime: realTime.words, logger, ...entry };
   return { runner, realTime };
 }
-
-/** Functions that sandboxes are probed with; the first that is published is used. */
-const PROBE_FUNCTIONS = ['hello-go', 'hello-node'];
 
 interface Stoppable extends Ways {
   readonly agent: Agent;

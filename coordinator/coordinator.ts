@@ -12,6 +12,7 @@ import { ensureStream, LEDGER, publishDurable, RESULTS, TELEMETRY } from '../bus
 import { CONTROLS, PLAN_TRIALS_SHOWN_MAX } from '../schemas/control.ts';
 import { Device } from '../schemas/device.ts';
 import { errorMessageOf } from '../schemas/errors.ts';
+import { formOf } from '../schemas/fitness.ts';
 import { BARRIER } from '../schemas/messages.ts';
 import { decodeMessage } from '../schemas/protocol.ts';
 import { TrialResult } from '../schemas/result.ts';
@@ -43,10 +44,12 @@ import { RunJournal } from './recording/run-journal.ts';
 import { consumeSamples } from './recording/sample-consumer.ts';
 import { SampleRecorder } from './recording/sample-recorder.ts';
 import { RunQueue } from './dispatch/run-queue.ts';
+import { SandboxProbes } from './dispatch/sandbox-probes.ts';
 import type { EndpointHealth } from './relay/endpoint-feed.ts';
 import { Relay } from './relay/relay.ts';
+import { assertExperiment } from './experiment/experiment-file.ts';
 import { newRun, propose } from './planning/submission.ts';
-import type { Published, Submission } from './planning/submission.ts';
+import type { Proposal, Published, Submission } from './planning/submission.ts';
 import { countDevices, countResults, countRuns } from './telemetry/coordinator-counts.ts';
 import type { CoordinatorHealth } from './telemetry/coordinator-health.ts';
 import type { Tracing } from './telemetry/run-tracer.ts';
@@ -84,6 +87,7 @@ const BARRIERS_IN_FLIGHT_MAX = 10_000;
  */
 export class Coordinator {
   readonly #options: CoordinatorOptions;
+  readonly #probes: SandboxProbes;
   readonly #registry: Registry;
   readonly #recorder: Recorder;
   readonly #samples: SampleRecorder;
@@ -102,6 +106,7 @@ export class Coordinator {
     const tracing = { tracer, line: new UtcLine(), onQuiet };
     this.#options = options;
     this.#registry = parts.registry;
+    this.#probes = new SandboxProbes(bus);
     this.#recorder = parts.recorder;
     this.#samples = parts.samples;
     this.#results = countResults(parts.recorder);
@@ -254,8 +259,7 @@ export class Coordinator {
 
   async #submit(submission: Submission): Promise<{ run: Run }> {
     const { bus, dataFolder, logger } = this.#options;
-    const published = await this.#published();
-    const proposal = propose(submission, this.devices(), published);
+    const { proposal, published } = await this.#propose(submission);
     const deviceIds = proposal.devices.map(({ presence }) => presence.deviceId);
     const run = newRun(proposal, published, this.#queue.blocking(deviceIds));
     const folder = RunFolder.of(dataFolder, run.runId);
@@ -271,7 +275,7 @@ export class Coordinator {
   }
 
   async #plan(submission: Submission) {
-    const { plan, devices, choice } = propose(submission, this.devices(), await this.#published());
+    const { plan, devices, choice } = (await this.#propose(submission)).proposal;
     return {
       plan: { ...plan, trials: plan.trials.slice(0, PLAN_TRIALS_SHOWN_MAX) },
       trialsPlanned: plan.trials.length,
@@ -280,16 +284,26 @@ export class Coordinator {
     };
   }
 
+  async #propose(submission: Submission): Promise<{ proposal: Proposal; published: Published }> {
+    const experiment = assertExperiment(submission.experimentYaml, 'experiment');
+    await this.#probes.begin(experiment, this.devices());
+    const published = await this.#published();
+    return { proposal: propose(submission, this.devices(), published), published };
+  }
+
   async #published(): Promise<Published> {
     const { cache } = this.#options;
     const functions: Published['functions'][number][] = [];
     let guestKernelDigest: string | undefined;
+    const tools: Record<string, string> = {};
     for (const [name, digest] of Object.entries(await cache.names())) {
-      const { kind, staticBinary } = await cache.readManifest(digest);
+      const manifest = await cache.readManifest(digest);
+      const { kind } = manifest;
       if (kind === 'guest-kernel') guestKernelDigest = digest;
-      else functions.push({ name, digest, staticBinary });
+      else if (kind === 'tool') tools[name] = digest;
+      else functions.push({ name, digest, ...formOf(manifest) });
     }
-    return { functions, guestKernelDigest };
+    return { functions, guestKernelDigest, tools };
   }
 
   async #appendToLedger(event: LedgerEvent): Promise<void> {

@@ -30,8 +30,10 @@ export type ArtefactFile = z.output<typeof ArtefactFile>;
  */
 export const ArtefactManifest = z.object({
   ...protocolField,
-  kind: z.enum(['function', 'guest-kernel']).meta({
-    description: 'A function to run in sandboxes, or the Linux kernel for microVM guests.',
+  kind: z.enum(['function', 'guest-kernel', 'tool']).meta({
+    description:
+      'A function to run in sandboxes, the Linux kernel for microVM guests, or a program for the ' +
+      'device itself, such as the load generator.',
   }),
   name: Identifier.meta({ description: 'Name, e.g. hello-go.' }),
   architecture: Architecture,
@@ -43,6 +45,14 @@ export const ArtefactManifest = z.object({
   staticBinary: z.boolean().meta({
     description: 'True if the first word of the command needs no other file of the artefact.',
   }),
+  form: z
+    .enum(['wasm', 'worker'])
+    .optional()
+    .meta({
+      description:
+        'wasm: a WebAssembly module with WASI. worker: a script for workerd. Absent: a program of ' +
+        "the device's own architecture.",
+    }),
   toolchain: z
     .record(z.string().max(64), z.string().max(256))
     .meta({ description: 'What built it, by name and version.' }),

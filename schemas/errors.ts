@@ -17,6 +17,7 @@ export const ERROR_CODES = {
   CLOCK_UNSYNCHRONISED: 'The offset to fleet time is unknown or its bound is over the budget.',
   COORDINATOR_STOPPED: 'The coordinator stopped while the run was going.',
   DEVICE_DECLINED: 'A device declined to prepare or to arm, with its own reason.',
+  DEVICE_PROBING: 'A device still finds out which kinds of sandbox work on it.',
   DEVICE_LOST: 'The device stopped answering during the trial.',
   DEADLINE_EXCEEDED: 'A step did not end within its deadline.',
   ENDPOINTS_INVALID: 'A list of OTLP endpoints, or an OTEL_* variable, has mistakes.',

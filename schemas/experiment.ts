@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { Procedure } from './procedure.ts';
 import { SandboxLimits, SandboxName } from './sandbox.ts';
 import { SourceName, TelemetryPlan } from './telemetry.ts';
 import { Identifier } from './units.ts';
@@ -24,7 +25,7 @@ const InstanceCount = z.int().min(1).max(128);
 /** The values that each factor takes; every combination is a cell. */
 const Factors = z
   .strictObject({
-    sandbox: distinct(SandboxName, 16).meta({ description: 'Kinds of sandbox to compare.' }),
+    sandbox: distinct(SandboxName, 32).meta({ description: 'Kinds of sandbox to compare.' }),
     function: distinct(Identifier, 16).meta({ description: 'Functions to run in each of them.' }),
     instances: distinct(InstanceCount, 16).default([1]).meta({
       description: 'Sandboxes started at once per trial. Must be [1] for a cold-start.',
@@ -40,24 +41,6 @@ const Exclusion = z
   })
   .refine((pattern) => Object.keys(pattern).length > 0, { error: 'name at least one factor' })
   .meta({ description: 'Cells to leave out: all that have every value named here.' });
-
-/** What can be done in a trial. */
-export const ProcedureKind = z.enum(['cold-start', 'burst', 'warm-call', 'no-op']).meta({
-  description:
-    'cold-start: one sandbox from nothing to its first response. burst: several at once. ' +
-    'warm-call: sandboxes are started, and once they are ready on every device, all are called ' +
-    'at one instant. no-op: nothing but the start itself, to see how well the fleet starts.',
-});
-export type ProcedureKind = z.output<typeof ProcedureKind>;
-
-const Procedure = z
-  .strictObject({
-    kind: ProcedureKind,
-    readyTimeoutMs: z.int().min(100).max(600_000).default(30_000).meta({
-      description: 'Longest wait for each sandbox to answer, ms.',
-    }),
-  })
-  .meta({ description: 'What is done in a trial.' });
 
 const Budget = z
   .strictObject({
@@ -215,7 +198,7 @@ export const Experiment = z
   })
   .refine(
     (value) =>
-      value.procedure.kind !== 'cold-start' ||
+      !['cold-start', 'startup'].includes(value.procedure.kind) ||
       value.factors.instances.every((count) => count === 1),
     {
       error: 'a cold-start has one instance; use procedure kind burst for more',

@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import { ClockEstimate, ClockSurvey, FleetTimeName } from './clock.ts';
-import { ProcedureKind } from './experiment.ts';
 import { Failure } from './failure.ts';
+import { Procedure, ProcedureKind } from './procedure.ts';
 import { protocolField } from './protocol.ts';
 import { Cell } from './result.ts';
-import { SandboxLimits } from './sandbox.ts';
+import { RecordedSandboxName, SandboxLimits } from './sandbox.ts';
 import { TelemetryPlan } from './telemetry.ts';
 import { Digest, Identifier, Nanoseconds } from './units.ts';
 
@@ -30,6 +30,15 @@ export const PrepareRequest = z.object({
   guestKernelDigest: Digest.optional().meta({
     description: 'The kernel for microVM guests. Absent if no cell needs it.',
   }),
+  tools: z
+    .array(z.object({ name: Identifier, digest: Digest }))
+    .max(16)
+    .optional()
+    .meta({
+      description:
+        'Programs that the procedure needs on the device, by the digest of their manifest. ' +
+        'Absent: none.',
+    }),
   limits: SandboxLimits,
   telemetry: TelemetryPlan.optional().meta({
     description: 'What to sample. Absent: nothing, as a coordinator of an older release asks.',
@@ -50,6 +59,12 @@ export const ArmRequest = z.object({
   ...trialFields,
   cell: Cell,
   procedure: ProcedureKind,
+  parameters: Procedure.optional().meta({
+    description: 'The procedure with its parameters. Absent: those that it has by default.',
+  }),
+  seed: z.int().min(0).max(0xffff_ffff).optional().meta({
+    description: 'Of what is random within the trial. Absent: 0.',
+  }),
   readyTimeoutMs: z.int().min(100).max(600_000),
   latenessBudgetNs: Nanoseconds,
   clockBoundBudgetNs: Nanoseconds,
@@ -130,6 +145,16 @@ export type BarrierReply = z.output<typeof BarrierReply>;
 /** The exchange of a barrier, asked by the device. */
 export const BARRIER = { request: BarrierRequest, reply: BarrierReply } as const;
 
+/**
+ * probe: find out whether kinds of sandbox work, by starting a function in each. Answered at once;
+ * what was found stands in the device's presence when it is idle again.
+ */
+const ProbeRequest = z.object({
+  ...protocolField,
+  sandboxes: z.array(RecordedSandboxName).min(1).max(64),
+});
+export type ProbeRequest = z.output<typeof ProbeRequest>;
+
 /** Every command of the coordinator to a device: what is asked, what is answered. */
 export const COMMANDS = {
   prepare: { request: PrepareRequest, reply: Done },
@@ -137,6 +162,7 @@ export const COMMANDS = {
   go: { request: GoRequest, reply: GoReply },
   'stand-down': { request: StandDownRequest, reply: Done },
   release: { request: ReleaseRequest, reply: Done },
+  probe: { request: ProbeRequest, reply: Done },
   clock: { request: ClockRequest, reply: ClockReply },
 } as const;
 

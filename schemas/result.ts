@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { ClockEstimate } from './clock.ts';
 import { Failure } from './failure.ts';
+import { Measurement, MEASUREMENTS_MAX } from './measurement.ts';
 import { protocolField } from './protocol.ts';
 import { RecordedSandboxName } from './sandbox.ts';
 import { TrialTelemetryRecord } from './telemetry.ts';
@@ -121,6 +122,7 @@ export const INVALID_CODES = {
   'clock-changed': 'Fleet time was another clock after the trial than before.',
   paused: 'The measuring process, or the machine, stood still during the trial.',
   leftover: 'Something of a sandbox remained after it was removed.',
+  'page-cache': 'The page cache was not in the state that the procedure asks for.',
   'duplicated-row': 'The row repeats another one of the file that it was imported from.',
 } as const;
 export type InvalidCode = keyof typeof INVALID_CODES;
@@ -175,6 +177,17 @@ export const TrialResult = z
         description:
           'By how much all sandboxes of the trial together lowered the memory that the host had ' +
           'available, bytes. Absent if it was not measured.',
+      }),
+    measurements: z.array(Measurement).max(MEASUREMENTS_MAX).exactOptional().meta({
+      description: 'What the procedure measured beside the phases. Absent: nothing.',
+    }),
+    conditions: z
+      .record(z.string().max(64), z.string().max(256))
+      .exactOptional()
+      .meta({
+        description:
+          'Under which conditions it was measured, by name: state of the page cache, file ' +
+          'system, network path and the like. What could not be measured, and why. Absent: none.',
       }),
     telemetry: TrialTelemetryRecord.optional().meta({
       description: 'How it was sampled. Absent if it was not to be, or never started.',

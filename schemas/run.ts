@@ -71,6 +71,10 @@ export const Run = z.object({
   devices: z.array(Device).meta({ description: 'The frozen list, as the devices were then.' }),
   functions: z.array(z.object({ name: Identifier, digest: Digest })),
   guestKernelDigest: Digest.optional(),
+  tools: z
+    .array(z.object({ name: Identifier, digest: Digest }))
+    .exactOptional()
+    .meta({ description: 'Programs for the devices. Absent: none.' }),
   fleetTime: z.string().max(128).optional().meta({
     description: 'The clock that is fleet time. Absent before the first trial.',
   }),

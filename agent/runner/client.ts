@@ -82,6 +82,8 @@ export class RunnerClient implements RunnerPort {
       stdio: ['pipe', 'pipe', 'pipe'],
       env: {
         PATH: process.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin',
+        // Where supplied programs are, and how drivers use them; no sandbox inherits these.
+        ...driverVariables(process.env),
       },
       // A terminal's Ctrl-C goes to the whole group; the runner ends when the agent says so.
       detached: true,
@@ -162,4 +164,10 @@ export class RunnerClient implements RunnerPort {
     });
     for (const pending of this.#pending.values()) pending.reject(this.#end);
   }
+}
+
+function driverVariables(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(
+    Object.entries(environment).filter(([name]) => name.startsWith('LOCKSTEP_')),
+  );
 }

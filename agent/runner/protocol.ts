@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { ArtefactManifest } from '../../schemas/artefact.ts';
-import { ProcedureKind } from '../../schemas/experiment.ts';
 import { Failure } from '../../schemas/failure.ts';
-import { BarrierRecord, Cell, Instance } from '../../schemas/result.ts';
+import { Measurement } from '../../schemas/measurement.ts';
+import { Procedure } from '../../schemas/procedure.ts';
+import { BarrierRecord, Cell, Instance, InvalidMark } from '../../schemas/result.ts';
 import { SandboxAvailability, SandboxLimits, SandboxName } from '../../schemas/sandbox.ts';
 import { SourceName } from '../../schemas/telemetry.ts';
 import { SAMPLED_METRIC_NAMES } from '../../schemas/telemetry-names.ts';
@@ -20,6 +21,9 @@ const SetUp = z.object({
   cgroupName: Identifier,
   scratchFolder: z.string(),
   guestKernelFolder: z.string().optional(),
+  imagesFolder: z.string().optional(),
+  /** Folders of tools by the name of their artefact. */
+  tools: z.record(z.string(), z.string()).optional(),
   functions: z.array(RunnerFunction),
   limits: SandboxLimits,
 });
@@ -44,8 +48,8 @@ const Final = z.object({
 const Arm = z.object({
   trialId: Identifier,
   cell: Cell,
-  procedure: ProcedureKind,
-  readyTimeoutMs: z.number(),
+  parameters: Procedure,
+  seed: z.number(),
   /** True if the cgroups are to be read a last time before they are removed. */
   isSampled: z.boolean(),
 });
@@ -59,6 +63,9 @@ const TrialOutcome = z.object({
   instances: z.array(Instance),
   leftovers: z.array(z.string()),
   finals: z.array(Final),
+  measurements: z.array(Measurement).optional(),
+  conditions: z.record(z.string(), z.string()).optional(),
+  invalid: z.array(InvalidMark).optional(),
 });
 
 /**

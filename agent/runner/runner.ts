@@ -1,6 +1,8 @@
 import { LockstepError } from '../../schemas/errors.ts';
 import { fromFailure, toFailure } from '../../schemas/failure.ts';
 import type { Failure } from '../../schemas/failure.ts';
+import { canRun, formOf } from '../../schemas/fitness.ts';
+import type { Procedure } from '../../schemas/procedure.ts';
 import type { SandboxAvailability, SandboxName } from '../../schemas/sandbox.ts';
 import { warmUp } from '../clock/clock.ts';
 import type { Clock } from '../clock/clock.ts';
@@ -12,7 +14,7 @@ import type {
   ProcedureContext,
   ProcedureOutcome,
 } from '../procedures/procedure.ts';
-import { procedures } from '../procedures/registry.ts';
+import { procedureOf } from '../procedures/registry.ts';
 import { Cgroups } from '../sandboxes/cgroup.ts';
 import type { DriverContext } from '../sandboxes/driver.ts';
 import type { FunctionRoot } from '../sandboxes/function-root.ts';
@@ -41,6 +43,8 @@ interface World {
   readonly driverContext: DriverContext;
   readonly functions: readonly FunctionRoot[];
   readonly limits: RunnerParams<'setUp'>['limits'];
+  /** Folders of tools by name. */
+  readonly tools: Readonly<Record<string, string>>;
   readonly slots: SlotPool;
   readonly ready: ReadyListener;
 }
@@ -74,11 +78,13 @@ export class Runner {
       ...(params.guestKernelFolder === undefined
         ? {}
         : { guestKernelFolder: params.guestKernelFolder }),
+      ...(params.imagesFolder === undefined ? {} : { imagesFolder: params.imagesFolder }),
     };
     this.#world = {
       driverContext,
       functions: params.functions,
       limits: params.limits,
+      tools: params.tools ?? {},
       slots: new SlotPool(params.scratchFolder),
       ready: await ReadyListener.open(),
     };
@@ -114,13 +120,14 @@ export class Runner {
     const barriers = this.#barriersOf(trialId, abort.signal);
     const context = this.#procedureContext(params.cell.sandbox, {
       functionName: params.cell.function,
-      readyTimeoutMs: params.readyTimeoutMs,
+      parameters: params.parameters,
+      seed: params.seed,
       signal: abort.signal,
       barriers,
     });
     const sampled = params.isSampled ? { ...context, readFinal: this.#readFinal } : context;
     const { armed } = await this.#armTrial({ trialId, abort, barriers }, () =>
-      procedures[params.procedure].arm(sampled, params.cell),
+      procedureOf(params.parameters.kind).arm(sampled, params.cell),
     );
     return { sandboxDetails, targets: [...armed.targets] };
   }
@@ -230,7 +237,8 @@ export class Runner {
     sandbox: string,
     options: {
       functionName: string;
-      readyTimeoutMs: number;
+      parameters: Procedure;
+      seed: number;
       signal: AbortSignal;
       barriers: BarrierPasser;
     },
@@ -252,7 +260,10 @@ export class Runner {
       limits: world.limits,
       slots: world.slots,
       ready: world.ready,
-      readyTimeoutMs: options.readyTimeoutMs,
+      readyTimeoutMs: options.parameters.readyTimeoutMs,
+      parameters: options.parameters,
+      seed: options.seed,
+      tools: world.tools,
       signal: options.signal,
       passBarrier: (name) => options.barriers.pass(name),
     };
@@ -260,8 +271,9 @@ export class Runner {
 
   async #coldStartOnce(name: SandboxName, timeoutMs: number): Promise<void> {
     const { functions } = this.#worldOrThrow();
-    // A static binary fits every kind of sandbox, so it says most about the sandbox itself.
-    const functionRoot = functions.find((root) => root.manifest.staticBinary) ?? functions[0];
+    const fitting = functions.filter(({ manifest }) => canRun(name, formOf(manifest)));
+    // A static binary fits most kinds of sandbox, so it says most about the sandbox itself.
+    const functionRoot = fitting.find((root) => root.manifest.staticBinary) ?? fitting[0];
     if (functionRoot === undefined) {
       throw new LockstepError('SANDBOX_UNAVAILABLE', 'there is no function to try it with', {
         hint: 'Let the set-up build the functions where the coordinator runs.',
@@ -272,7 +284,8 @@ export class Runner {
     const barriers = this.#barriersOf(trialId, abort.signal);
     const context = this.#procedureContext(name, {
       functionName: functionRoot.manifest.name,
-      readyTimeoutMs: timeoutMs,
+      parameters: { kind: 'cold-start', readyTimeoutMs: timeoutMs },
+      seed: 0,
       signal: abort.signal,
       barriers,
     });
@@ -283,7 +296,7 @@ export class Runner {
       instances: 1,
     };
     const trial = await this.#armTrial({ trialId, abort, barriers }, () =>
-      procedures['cold-start'].arm(context, cell),
+      procedureOf('cold-start').arm(context, cell),
     );
     trial.going = trial.armed.start(this.#clock.monotonicNs());
     const { instances } = await trial.going.finally(() => {

@@ -3,10 +3,12 @@ import { errorMessageOf, LockstepError } from '../../schemas/errors.ts';
 import { toFailure } from '../../schemas/failure.ts';
 import type { Failure } from '../../schemas/failure.ts';
 import type { PlannedTrial } from '../../schemas/plan.ts';
+import { deadlineMs } from '../../schemas/procedure-duration.ts';
 import { PROTOCOL_VERSION } from '../../schemas/protocol.ts';
 import type { TrialResult } from '../../schemas/result.ts';
+import { armMessage, ATTEMPT } from './arm-message.ts';
 import type { BarrierDesk } from './barrier-desk.ts';
-import type { CommandMessage, CommandOutcome } from './device-commands.ts';
+import type { CommandOutcome } from './device-commands.ts';
 import type { Fleet } from './fleet.ts';
 import { LookKeeper } from './look-keeper.ts';
 import { assertFreeSpace } from '../recording/free-space.ts';
@@ -14,7 +16,7 @@ import type { Recorder } from '../recording/recorder.ts';
 import type { RunJournal } from '../recording/run-journal.ts';
 import { TrialBook } from './trial-book.ts';
 import { TrialTiming } from './trial-timing.ts';
-import type { ProbeTiming, TimedRelease } from './trial-timing.ts';
+import type { TimedRelease } from './trial-timing.ts';
 import type { RunTracer, TrialTrace } from '../telemetry/run-tracer.ts';
 import { divideIntoWaves } from './waves.ts';
 
@@ -29,8 +31,6 @@ const STAND_DOWN_TIMEOUT_MS = 60_000;
 
 /** Time for removing sandboxes and for the result's way to the recorder, ms. */
 const RESULT_MARGIN_MS = 45_000;
-
-const ATTEMPT = 1;
 
 /** What the dispatcher needs. */
 export interface DispatcherPorts {
@@ -183,7 +183,7 @@ export class Dispatcher {
     const outcomes = await fleet.command(
       { deviceIds, verb: 'arm', timeoutMs: ARM_TIMEOUT_MS, headers: waveTrial.trace.headers },
       (deviceId) =>
-        this.#armMessage(trial, {
+        armMessage(this.#ports.journal.run, trial, {
           wave,
           ...this.#timing.probesOf(deviceIds.indexOf(deviceId), deviceIds.length),
         }),
@@ -207,21 +207,6 @@ export class Dispatcher {
     }
     const stoodDown = await this.#standDownGang(armed, failures);
     return { ...armed, armedIds: [], stoodDown };
-  }
-
-  #armMessage(trial: PlannedTrial, own: ProbeTiming & { wave: number }): CommandMessage<'arm'> {
-    const { experiment, runId } = this.#ports.journal.run;
-    return {
-      runId,
-      trialId: trial.trialId,
-      attempt: ATTEMPT,
-      cell: trial.cell,
-      procedure: experiment.procedure.kind,
-      readyTimeoutMs: experiment.procedure.readyTimeoutMs,
-      latenessBudgetNs: msToNs(experiment.budget.latenessMs),
-      clockBoundBudgetNs: msToNs(experiment.budget.clockBoundMs),
-      ...own,
-    };
   }
 
   async #noteArmed(armed: Armed): Promise<void> {
@@ -313,9 +298,9 @@ export class Dispatcher {
         book.giveUp(error);
       });
     });
-    const { readyTimeoutMs } = journal.run.experiment.procedure;
+    const measuredMs = deadlineMs(journal.run.experiment.procedure, armed.trial.cell.instances);
     try {
-      await book.complete(2 * readyTimeoutMs + RESULT_MARGIN_MS, signal);
+      await book.complete(measuredMs + RESULT_MARGIN_MS, signal);
     } finally {
       stopWatching();
     }
@@ -390,8 +375,4 @@ function isAborted(signal: AbortSignal): boolean {
 
 function cancelled(): Failure {
   return { code: 'CANCELLED', message: 'the run was cancelled' };
-}
-
-function msToNs(valueMs: number): bigint {
-  return BigInt(Math.round(valueMs * 1e6));
 }

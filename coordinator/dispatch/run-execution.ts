@@ -51,6 +51,7 @@ export async function executeRun(
       functions: run.functions,
       limits: run.experiment.limits,
       ...(run.guestKernelDigest === undefined ? {} : { guestKernelDigest: run.guestKernelDigest }),
+      ...(run.tools === undefined ? {} : { tools: run.tools }),
       telemetry: run.experiment.telemetry,
       exportsTelemetry: ports.exportsTelemetry(),
       experiment: run.experiment.experiment,

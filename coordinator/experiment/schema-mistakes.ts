@@ -4,7 +4,7 @@ import { SandboxName } from '../../schemas/sandbox.ts';
 import { formatDataPath, quote } from './mistake.ts';
 import type { DataPath, Mistake } from './mistake.ts';
 import { nearestNameHint } from './nearest-name.ts';
-import { lookUpSchema } from './schema-lookup.ts';
+import { fieldSchema, lookUpSchema } from './schema-lookup.ts';
 import type { YamlSource } from './yaml-source.ts';
 
 type Issue = z.core.$ZodIssue;
@@ -18,9 +18,12 @@ export function toSchemaMistakes(issue: Issue, source: YamlSource): Mistake[] {
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.flatMap((key) => {
       const path = [...issue.path, key];
-      const said = sayUnknownKey(issue.path, key);
+      const said = sayUnknownKey(issue.path, key, source.data?.value);
       return placed(source, path, { ...said, offset: source.locate(path).keyOffset });
     });
+  }
+  if (issue.code === 'invalid_union' && issue.discriminator !== undefined) {
+    return unionMistakes(issue, source);
   }
   const { isPresent, keyOffset, valueOffset } = source.locate(issue.path);
   const isRoot = issue.path.length === 0;
@@ -32,6 +35,32 @@ export function toSchemaMistakes(issue: Issue, source: YamlSource): Mistake[] {
   });
 }
 
+// Which option is meant is not known, but the other fields can be wrong in any of them.
+function unionMistakes(issue: z.core.$ZodIssueInvalidUnion, source: YamlSource): Mistake[] {
+  const { message, input } = issue;
+  const values = 'options' in issue ? (issue.options as string[]) : [];
+  const choice: Issue = { code: 'invalid_value', path: issue.path, message, input, values };
+  const parent = issue.path.slice(0, -1);
+  const found = valueAt(source, parent);
+  const others = Object.entries(typeof found === 'object' && found !== null ? found : {});
+  return [
+    ...toSchemaMistakes(choice, source),
+    ...others.flatMap(([key, value]) => {
+      if (key === issue.discriminator) return [];
+      const path = [...parent, key];
+      const schema = fieldSchema(Experiment, path);
+      if (schema === undefined) {
+        const unknown: Issue = { code: 'unrecognized_keys', path: parent, keys: [key], message };
+        return toSchemaMistakes(unknown, source);
+      }
+      const issues = schema.safeParse(value).error?.issues ?? [];
+      return issues.flatMap((one) =>
+        toSchemaMistakes({ ...one, path: [...path, ...one.path] }, source),
+      );
+    }),
+  ];
+}
+
 function placed(
   source: YamlSource,
   path: DataPath,
@@ -41,11 +70,11 @@ function placed(
   return [{ ...source.positionAt(offset), path: formatDataPath(path), message, hint }];
 }
 
-function sayUnknownKey(parent: DataPath, key: string): Said {
+function sayUnknownKey(parent: DataPath, key: string, data: unknown): Said {
   const where = parent.length === 0 ? '' : ` in ${formatDataPath(parent)}`;
   return {
     message: `unknown key ${quote(key)}${where}`,
-    hint: nearestNameHint(key, lookUpSchema(Experiment, parent).keys),
+    hint: nearestNameHint(key, lookUpSchema(Experiment, parent, data).keys),
   };
 }
 

@@ -1,6 +1,9 @@
 import type { Failure } from '../../schemas/failure.ts';
 import type { Plan } from '../../schemas/plan.ts';
 import type { Cell } from '../../schemas/result.ts';
+import { canRun } from '../../schemas/fitness.ts';
+import type { FunctionForm } from '../../schemas/fitness.ts';
+import { SANDBOXES, SandboxName } from '../../schemas/sandbox.ts';
 import type { SandboxAvailability } from '../../schemas/sandbox.ts';
 
 /** What planning must know of a device. */
@@ -10,10 +13,8 @@ export interface PlannedDevice {
 }
 
 /** What planning must know of a function. */
-export interface PlannedFunction {
+export interface PlannedFunction extends FunctionForm {
   readonly name: string;
-  /** True if its program needs no other file; only then can a microVM run it. */
-  readonly staticBinary: boolean;
 }
 
 /** A reason why a cell cannot be measured: on one device, or on any if none is named. */
@@ -25,12 +26,9 @@ export function obstaclesOf(
   devices: readonly PlannedDevice[],
   functions: readonly PlannedFunction[],
 ): CellObstacle[] {
-  const isStatic = functions.some(
-    ({ name, staticBinary }) => name === cell.function && staticBinary,
-  );
-  if (cell.sandbox === 'microvm' && !isStatic) {
-    return [{ cell, failure: notStatic(cell.function) }];
-  }
+  const planned = functions.find(({ name }) => name === cell.function);
+  const unfit = planned === undefined ? undefined : unfitness(cell.sandbox, planned);
+  if (unfit !== undefined) return [{ cell, failure: unfit }];
   return devices.flatMap(({ deviceId, sandboxes }) => {
     const availability = sandboxes.find(({ name }) => name === cell.sandbox);
     if (availability?.available === true) return [];
@@ -39,12 +37,30 @@ export function obstaclesOf(
   });
 }
 
-function notStatic(functionName: string): Failure {
+/** Why a kind of sandbox can't run a function, wherever. Undefined if it can, or is not known. */
+function unfitness(sandbox: string, planned: PlannedFunction): Failure | undefined {
+  const name = SandboxName.safeParse(sandbox);
+  if (!name.success) return undefined;
+  const { runs } = SANDBOXES[name.data];
+  if (canRun(name.data, planned)) return undefined;
   return {
     code: 'IMAGE_INVALID',
-    message: `a microVM runs a single static program, and ${functionName} needs more files`,
-    hint: `Exclude sandbox microvm with function ${functionName}, or use a static function.`,
+    message: `sandbox ${sandbox} runs ${RUNS_TEXTS[runs]}; ${planned.name} is ${formText(planned)}`,
+    hint: `Exclude sandbox ${sandbox} with function ${planned.name}, or use another function.`,
   };
+}
+
+const RUNS_TEXTS = {
+  program: 'programs',
+  'static-program': 'a single static program',
+  wasm: 'WebAssembly modules',
+  worker: 'scripts for workerd',
+} as const;
+
+function formText({ form, staticBinary }: PlannedFunction): string {
+  if (form === 'wasm') return 'a WebAssembly module';
+  if (form === 'worker') return 'a script for workerd';
+  return staticBinary ? 'a static program' : 'a program that needs more files';
 }
 
 function notReported(sandbox: string, deviceId: string): Failure {

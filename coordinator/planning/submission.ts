@@ -8,12 +8,15 @@ import { VERSION } from '../../schemas/version.ts';
 import { selectDevices } from './device-selection.ts';
 import type { DeviceChoice, SelectableDevice } from './device-selection.ts';
 import { assertExperiment } from '../experiment/experiment-file.ts';
+import type { PlannedFunction } from './cell-obstacles.ts';
 import { plan } from './planner.ts';
 
 /** Functions and kernel as they are published now. */
 export interface Published {
-  readonly functions: readonly { name: string; digest: string; staticBinary: boolean }[];
+  readonly functions: readonly (PlannedFunction & { readonly digest: string })[];
   readonly guestKernelDigest: string | undefined;
+  /** Programs for devices by name, such as the load generator. */
+  readonly tools: Readonly<Record<string, string>>;
 }
 
 /** What a person submits. */
@@ -48,7 +51,7 @@ export function propose(
   const probing = choice.awaited.filter(({ reason }) => reason === 'probing');
   if (probing.length > 0) {
     throw new LockstepError(
-      'AGENT_BUSY',
+      'DEVICE_PROBING',
       `still finding out what they can run: ${probing.map(({ deviceId }) => deviceId).join(', ')}`,
       { hint: 'Try again in a minute, or watch them with: lockstep devices' },
     );
@@ -78,6 +81,9 @@ export function withRepetitions(
   return { ...experiment, repetitions, until: { ...until, looks } };
 }
 
+/** Kinds of sandbox that boot the published kernel. */
+const NEEDS_GUEST_KERNEL: readonly string[] = ['microvm', 'microvm-ext4', 'microvm-restored'];
+
 /** The first record of a run. */
 export function newRun(
   proposal: Proposal,
@@ -86,8 +92,9 @@ export function newRun(
 ): Run {
   const { experiment, plan: planned, devices } = proposal;
   const used = new Set(planned.cells.map((cell) => cell.function));
-  const needsKernel = planned.cells.some((cell) => cell.sandbox === 'microvm');
+  const needsKernel = planned.cells.some((cell) => NEEDS_GUEST_KERNEL.includes(cell.sandbox));
   const { guestKernelDigest } = published;
+  const tools = toolsOf(experiment, published);
   return {
     protocol: PROTOCOL_VERSION,
     runId: newRunId(experiment.experiment, new Date()),
@@ -104,11 +111,35 @@ export function newRun(
       .filter(({ name }) => used.has(name))
       .map(({ name, digest }) => ({ name, digest })),
     ...(needsKernel && guestKernelDigest !== undefined ? { guestKernelDigest } : {}),
+    ...(tools.length === 0 ? {} : { tools }),
     trialsPlanned: planned.trials.length,
     trialsDone: 0,
     coordinatorVersion: VERSION,
   };
 }
+
+/**
+ * The programs that devices need beside the functions.
+ *
+ * @throws LockstepError ARTEFACT_MISSING if one is not published.
+ */
+function toolsOf(
+  { procedure }: Experiment,
+  { tools }: Published,
+): { name: string; digest: string }[] {
+  return (TOOLS_OF[procedure.kind] ?? []).map((name) => {
+    const digest = tools[name];
+    if (digest !== undefined) return { name, digest };
+    throw new LockstepError('ARTEFACT_MISSING', `procedure ${procedure.kind} needs ${name}`, {
+      hint: 'build and publish it: npm run setup, then start the coordinator again',
+    });
+  });
+}
+
+const TOOLS_OF: Partial<Record<Experiment['procedure']['kind'], readonly string[]>> = {
+  throughput: ['load-generator'],
+  'open-loop': ['load-generator'],
+};
 
 /** A run's id: name of the experiment, start in UTC to the second, and four random characters. */
 export function newRunId(experimentName: string, now: Date): string {

@@ -1,5 +1,6 @@
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
+import { LockstepError } from '../../schemas/errors.ts';
 import type { TrialResult } from '../../schemas/result.ts';
 import { SimulatedFleet } from './fleet.ts';
 import type { FleetRun } from './fleet.ts';
@@ -68,4 +69,19 @@ test.serial('20 waves of 60 devices start one after the other, each at one insta
       endedNs = startsNs.reduce((latest, startNs) => (startNs > latest ? startNs : latest));
     }
   }
+});
+
+test.serial('devices find out about kinds of sandbox once, when a run first asks', async (t) => {
+  const fleet = await startFleet(t, 10);
+  const experiment = { trials: 1, sandboxes: ['process', 'crun', 'gvisor-kvm'] };
+  const begun = await t.throwsAsync(fleet.submit(experiment), { instanceOf: LockstepError });
+  t.is(begun.code, 'DEVICE_PROBING');
+  t.regex(begun.message, /device-0000 \(crun, gvisor-kvm\)/);
+  const again = await t.throwsAsync(fleet.submit(experiment), { instanceOf: LockstepError });
+  t.is(again.code, 'DEVICE_PROBING', 'they are still at it');
+  await fleet.allIdle();
+  const { run } = await fleet.run({ ...experiment, timeoutMs: RUN_TIMEOUT_MS });
+  t.is(run.state, 'completed', run.failure?.message);
+  t.is(run.trialsPlanned, 2, 'what no device has is left out');
+  for (const { probed } of fleet.devices.values()) t.deepEqual(probed, [['crun', 'gvisor-kvm']]);
 });

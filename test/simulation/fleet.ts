@@ -73,6 +73,7 @@ export class SimulatedFleet {
   readonly #trust: Trust;
   readonly #server: NatsServer;
   #people: Bus | undefined;
+  #coordinator: Coordinator | undefined;
 
   private constructor(folder: string, trust: Trust, server: NatsServer) {
     this.#folder = folder;
@@ -94,14 +95,20 @@ export class SimulatedFleet {
       const coordinator = await fleet.#startCoordinator(options);
       await fleet.#startDevices(options);
       fleet.#people = await fleet.#connect('researcher', 'people');
-      await until('every device is idle', ONLINE_TIMEOUT_MS, () =>
-        [...fleet.devices.keys()].every((deviceId) => coordinator.isIdle(deviceId)),
-      );
+      fleet.#coordinator = coordinator;
+      await fleet.allIdle();
       return fleet;
     } catch (error) {
       await fleet.stop();
       throw error;
     }
+  }
+
+  /** Waits until every device waits for a run. */
+  async allIdle(): Promise<void> {
+    await until('every device is idle', ONLINE_TIMEOUT_MS, () =>
+      [...this.devices.keys()].every((deviceId) => this.#coordinator?.isIdle(deviceId) === true),
+    );
   }
 
   /** Process of the server, whose CPU time somebody may want to read. */
@@ -110,12 +117,8 @@ export class SimulatedFleet {
   }
 
   /** Runs a no-op experiment on all devices to its end. */
-  async run(options: { trials: number; waves?: number; timeoutMs: number }): Promise<FleetRun> {
-    const submission = { experimentYaml: experimentYaml(options) };
-    const people = this.#people!;
-    const { run } = await people.request(controlSubject('submit'), CONTROLS.submit, submission, {
-      timeoutMs: 20_000,
-    });
+  async run(options: FleetExperiment & { timeoutMs: number }): Promise<FleetRun> {
+    const { run } = await this.submit(options);
     const folder = RunFolder.of(this.#folder, run.runId);
     let latest = run;
     await until('the run ends', options.timeoutMs, async () => {
@@ -127,6 +130,15 @@ export class SimulatedFleet {
       results: await folder.readResults(),
       events: await folder.readEvents(),
     };
+  }
+
+  /** Hands a no-op experiment to the coordinator. */
+  submit(experiment: FleetExperiment): Promise<{ run: Run }> {
+    const submission = { experimentYaml: experimentYaml(experiment) };
+    const people = this.#people!;
+    return people.request(controlSubject('submit'), CONTROLS.submit, submission, {
+      timeoutMs: 20_000,
+    });
   }
 
   async stop(): Promise<void> {
@@ -217,12 +229,21 @@ function warpOf(index: number): { offsetNs: bigint; driftPpm: number } {
   };
 }
 
-function experimentYaml({ trials, waves }: { trials: number; waves?: number }): string {
+/** What a fleet is to do; the kind of sandbox is a name only. */
+export interface FleetExperiment {
+  readonly trials: number;
+  readonly waves?: number;
+  /** Default: process, which every device told of. */
+  readonly sandboxes?: readonly string[];
+}
+
+function experimentYaml({ trials, waves, sandboxes = ['process'] }: FleetExperiment): string {
   return [
     'experiment: fleet',
     'question: Do many devices start together, and is nothing lost?',
     'procedure: { kind: no-op }',
-    `factors: { sandbox: [process], function: [${FUNCTION_NAME}] }`,
+    `factors: { sandbox: [${sandboxes.join()}], function: [${FUNCTION_NAME}] }`,
+    'unavailable: skip',
     `repetitions: ${trials}`,
     ...(waves === undefined ? [] : [`waves: ${waves}`]),
     // All devices share one process here, which makes them wait for each other.

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { Agent } from '../../agent/agent.ts';
 import type { DeviceTelemetry } from '../../agent/device-telemetry.ts';
@@ -12,6 +13,7 @@ import { BARRIER } from '../../schemas/messages.ts';
 import { encodeMessage } from '../../schemas/protocol.ts';
 import { resultKey, TrialResult } from '../../schemas/result.ts';
 import { barrierSubject, resultSubject } from '../../schemas/subjects.ts';
+import type { SandboxAvailability } from '../../schemas/sandbox.ts';
 import { VERSION } from '../../schemas/version.ts';
 import { WarpedClock } from '../support/warped-clock.ts';
 import type { Warp } from '../support/warped-clock.ts';
@@ -32,6 +34,7 @@ export interface SimulatedDeviceOptions {
 
 const BARRIER_TIMEOUT_MS = 60_000;
 const STORE_TIMEOUT_MS = 30_000;
+const PROBE_MS = 200;
 
 /**
  * The real agent on a connection to a real server, with a clock of its own that is wrong in a known
@@ -40,6 +43,8 @@ const STORE_TIMEOUT_MS = 30_000;
  */
 export class SimulatedDevice {
   readonly deviceId: string;
+  /** The kinds of sandbox that it was asked to try, call by call. */
+  readonly probed: string[][] = [];
   readonly clock: WarpedClock;
   readonly #agent: Agent;
   readonly #presence: PresenceTeller;
@@ -64,7 +69,8 @@ export class SimulatedDevice {
         scratchFolder: '/nowhere',
         clock,
         synchroniser: new Synchroniser({ probe: busTimeProbe(bus, clock, deviceId), clock }),
-        artefacts: { equip: () => Promise.resolve({ functions: [] }) },
+        probe: (sandboxes) => this.#probe(sandboxes),
+        artefacts: { equip: () => Promise.resolve({ functions: [], tools: {} }) },
         startRunner: () => Promise.resolve(new SimulatedRunner(clock, runner)),
         schedulingClass: 'SIMULATED',
         schedulingReason: undefined,
@@ -82,7 +88,7 @@ export class SimulatedDevice {
 
   /** Serves the coordinator from then on. */
   async start(): Promise<void> {
-    this.#presence.setSandboxes([{ available: true, name: 'process', details: {}, probeMs: 1 }]);
+    this.#presence.addSandboxes([{ available: true, name: 'process', details: {}, probeMs: 1 }]);
     this.#presence.start();
     await this.#agent.serve(this.#bus);
     this.#presence.enter('idle');
@@ -98,6 +104,21 @@ export class SimulatedDevice {
     // Fleet time is this machine's own clock, which is the true one here.
     const errorNs = clock!.offsetNs - (this.clock.toTrue(atMonoNs) - atMonoNs);
     return errorNs < 0n ? -errorNs : errorNs;
+  }
+
+  // Simulated devices have crun, and nothing else that they are asked for.
+  async #probe(sandboxes: readonly string[]): Promise<SandboxAvailability[]> {
+    this.probed.push([...sandboxes]);
+    await delay(PROBE_MS);
+    return sandboxes.map((name) =>
+      name === 'crun'
+        ? { available: true, name, details: {}, probeMs: PROBE_MS }
+        : {
+            available: false,
+            name: 'gvisor-kvm',
+            failure: { code: 'SANDBOX_UNAVAILABLE', message: 'no /dev/kvm' },
+          },
+    );
   }
 
   async #keep(result: TrialResult): Promise<void> {

@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { ERROR_CODES } from '../../schemas/errors.ts';
 import type { ErrorCode } from '../../schemas/errors.ts';
+import { MEASUREMENT_LABELS, MEASURES } from '../../schemas/measurement.ts';
+import type { Measurement, MeasureName } from '../../schemas/measurement.ts';
 import { INVALID_CODES, PHASES } from '../../schemas/result.ts';
 import type { InvalidCode, TrialResult } from '../../schemas/result.ts';
 import { SOURCE_NAMES } from '../../schemas/telemetry-names.ts';
@@ -98,6 +100,19 @@ const start = object<Start>(
   { schedulingReason: text(512) },
 );
 
+const measurement = object<Measurement>(
+  {
+    measure: fc.constantFrom(...(Object.keys(MEASURES) as MeasureName[])),
+    value: fc.double({ noNaN: true, noDefaultInfinity: true }).map((value) => value + 0),
+  },
+  {
+    instance: fc.nat({ max: 4095 }),
+    labels: fc.dictionary(fc.constantFrom(...Object.keys(MEASUREMENT_LABELS)), text(64), {
+      noNullPrototype: true,
+    }),
+  },
+);
+
 const barrier = object<TrialResult['barriers'][number]>({
   name: identifier,
   arrivedMonoNs: ns,
@@ -173,7 +188,11 @@ export function anyResults(
         { noNullPrototype: true, maxKeys: 3 },
       ),
     },
-    { failure, clock, start, functionDigest: digest, hostMemoryDropBytes: count, telemetry },
+    {
+      ...{ failure, clock, start, functionDigest: digest, hostMemoryDropBytes: count, telemetry },
+      measurements: fc.array(measurement, { maxLength: 3 }),
+      conditions: fc.dictionary(text(64), text(256), { maxKeys: 2, noNullPrototype: true }),
+    },
   );
   return fc.uniqueArray(one, {
     maxLength: 25,

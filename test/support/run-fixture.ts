@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Device } from '../../schemas/device.ts';
 import { Experiment } from '../../schemas/experiment.ts';
-import type { ProcedureKind } from '../../schemas/experiment.ts';
+import type { ProcedureKind } from '../../schemas/procedure.ts';
 import type { Plan, PlannedTrial } from '../../schemas/plan.ts';
 import { PROTOCOL_VERSION } from '../../schemas/protocol.ts';
 import type {

@@ -1,6 +1,6 @@
 /**
  * What `npm test` runs: all tests, or those that its arguments name, as the test runner takes them
- * (files, folders, --match TITLE). Failures and skipped tests are told as they happen, the whole
+ * (files, folders, --match TITLE, --config FILE). `--deadline-minutes N` ends it later than usual. Failures and skipped tests are told as they happen, the whole
  * output goes into a log file, and the last line has the counts.
  */
 import { spawn } from 'node:child_process';
@@ -10,7 +10,7 @@ import { createInterface } from 'node:readline';
 import { TapReader } from './tap-reader.ts';
 import { TestReport } from './test-report.ts';
 
-const DEADLINE_MS = 600_000;
+const DEADLINE_MINUTES = 10;
 const KILL_AFTER_MS = 10_000;
 const STILL_RUNNING_EVERY_MS = 30_000;
 const STDERR_TAIL_LINES = 40;
@@ -18,12 +18,18 @@ const STDERR_TAIL_LINES = 40;
 const root = join(import.meta.dirname, '../..');
 const logFolder = join(root, '.lockstep/test');
 mkdirSync(logFolder, { recursive: true });
+
+const [first, minutes = '', ...others] = process.argv.slice(2);
+const hasDeadline = first === '--deadline-minutes';
+const deadlineMinutes = hasDeadline ? Number(minutes) : DEADLINE_MINUTES;
+const words = hasDeadline ? others : process.argv.slice(2);
+
 const logPath = join(logFolder, 'last.tap.log');
 const log = createWriteStream(logPath);
 
 const ava = spawn(
   process.execPath,
-  [join(root, 'node_modules/ava/entrypoints/cli.js'), '--tap', ...process.argv.slice(2)],
+  [join(root, 'node_modules/ava/entrypoints/cli.js'), '--tap', ...words],
   {
     cwd: root,
     // Hundreds of processes start; each compiles the same files otherwise.
@@ -55,8 +61,8 @@ const stillRunning = setInterval(() => {
   console.log(`... ${testsTold} tests so far`);
 }, STILL_RUNNING_EVERY_MS);
 const deadline = setTimeout(() => {
-  endEarly(`The tests did not end within ${DEADLINE_MS / 60_000} minutes.`, 1);
-}, DEADLINE_MS);
+  endEarly(`The tests did not end within ${deadlineMinutes} minutes.`, 1);
+}, deadlineMinutes * 60_000);
 process.on('SIGINT', () => {
   endEarly('Interrupted.', 130);
 });

@@ -1,3 +1,5 @@
+import type { z } from 'zod';
+import type { CONTROLS } from '../../../schemas/control.ts';
 import { Plan } from '../../../schemas/plan.ts';
 import { LockstepError } from '../../../schemas/errors.ts';
 import type { Experiment } from '../../../schemas/experiment.ts';
@@ -5,7 +7,7 @@ import { planPower } from '../../analysis/power-plan.ts';
 import type { PowerPlan } from '../../analysis/power-plan.ts';
 import { cellsOf } from '../../planning/cells.ts';
 import { withRepetitions } from '../../planning/submission.ts';
-import type { Client, ClientOptions } from '../client.ts';
+import type { ClientOptions } from '../client.ts';
 import { EXIT_CODES } from '../exit-codes.ts';
 import type { Output } from '../output.ts';
 import { readPilot } from '../pilot-run.ts';
@@ -13,6 +15,7 @@ import type { PilotRun } from '../pilot-run.ts';
 import { powerTable } from '../power-table.ts';
 import { withClient } from '../session.ts';
 import type { Session, Work } from '../session.ts';
+import { askOnceProbed, submission } from '../submission.ts';
 import { textTable } from '../text-table.ts';
 import { readExperimentFile } from './experiment-source.ts';
 
@@ -30,7 +33,7 @@ export interface PlanOptions extends ClientOptions {
   readonly json?: boolean;
 }
 
-type Answer = Awaited<ReturnType<typeof ask>>;
+type Answer = z.output<(typeof CONTROLS)['plan']['reply']>;
 
 /** How many repetitions are needed, and by which pilot that is known. */
 interface Needs {
@@ -55,7 +58,8 @@ export function plan(path: string, options: PlanOptions): Work {
     };
     try {
       return await withClient(options, async (client) => {
-        show(await ask(client, text, options));
+        const source = { text, repetitions: options.repetitions };
+        show(await askOnceProbed(session, () => client.ask('plan', submission(source))));
         return EXIT_CODES.ok;
       })(session);
     } catch (error) {
@@ -63,13 +67,6 @@ export function plan(path: string, options: PlanOptions): Work {
       throw error;
     }
   };
-}
-
-async function ask(client: Client, text: string, { repetitions }: PlanOptions) {
-  return client.ask('plan', {
-    experimentYaml: text,
-    ...(repetitions === undefined ? {} : { repetitions }),
-  });
 }
 
 async function readNeeds(

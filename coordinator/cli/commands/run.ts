@@ -7,6 +7,8 @@ import { readRunSummary, writeReport } from '../report-files.ts';
 import type { ReadRun } from '../report-files.ts';
 import { withClient } from '../session.ts';
 import type { Session, Work } from '../session.ts';
+import { askOnceProbed, submission } from '../submission.ts';
+import type { SubmittedText } from '../submission.ts';
 import { renderTable } from '../../report/table.ts';
 import { readExperimentFile } from './experiment-source.ts';
 
@@ -39,13 +41,13 @@ export function run(path: string, options: RunOptions): Work {
 /** Hands an experiment to the coordinator and says what becomes of it. */
 export async function submit(
   client: Client,
-  { output }: Session,
-  source: { text: string; repetitions: number | undefined },
+  session: Session,
+  source: SubmittedText,
 ): Promise<Run> {
-  const { run: submitted } = await client.ask('submit', {
-    experimentYaml: source.text,
-    ...(source.repetitions === undefined ? {} : { repetitions: source.repetitions }),
-  });
+  const { output } = session;
+  const { run: submitted } = await askOnceProbed(session, () =>
+    client.ask('submit', submission(source)),
+  );
   const devices = submitted.devices.map(({ presence }) => presence.deviceId).join(', ');
   output.say(`run ${submitted.runId}: ${submitted.trialsPlanned} trials on ${devices}`);
   if (submitted.waitingFor !== undefined) {

@@ -13,8 +13,8 @@ import type { PlannedTrial } from '../../../schemas/plan.ts';
 import { SandboxName } from '../../../schemas/sandbox.ts';
 
 const FUNCTIONS: readonly PlannedFunction[] = [
-  { name: 'hello-go', staticBinary: true },
-  { name: 'hello-node', staticBinary: false },
+  { name: 'hello-go', staticBinary: true, form: 'program' as const },
+  { name: 'hello-node', staticBinary: false, form: 'program' as const },
 ];
 
 function experimentWith(changes: Record<string, unknown> = {}): Experiment {
@@ -186,11 +186,15 @@ test('plan refuses more trials than its bound and says how many repetitions fit'
 
 test('plan has room for as many cells as a message can carry', (t) => {
   const factors = {
-    sandbox: SandboxName.options,
+    sandbox: SandboxName.options.slice(0, 4),
     function: Array.from({ length: 16 }, (_, index) => `f${index}`),
     instances: Array.from({ length: 16 }, (_, index) => index + 1),
   };
-  const functions = factors.function.map((name) => ({ name, staticBinary: true }));
+  const functions = factors.function.map((name) => ({
+    name,
+    staticBinary: true,
+    form: 'program' as const,
+  }));
   t.is(plan(experimentWith({ factors }), [], functions).cells.length, PLAN_CELLS_MAX);
 });
 

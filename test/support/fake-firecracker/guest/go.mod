@@ -1,0 +1,3 @@
+module lockstep.invalid/fake-guest
+
+go 1.19
