@@ -11,6 +11,18 @@ export const METRIC_OF: Readonly<Record<ProcedureKind, Metric>> = {
   'cold-start': 'cold-start',
   burst: 'makespan',
   'warm-call': 'warm-call',
+  startup: 'cold-start',
+  warm: 'call',
+  compute: 'call',
+  alloc: 'call',
+  read: 'call',
+  unzip: 'call',
+  'idle-memory': 'elapsed',
+  'idle-cpu': 'elapsed',
+  throughput: 'elapsed',
+  'open-loop': 'elapsed',
+  density: 'elapsed',
+  churn: 'elapsed',
   'no-op': 'lateness',
 };
 
@@ -43,7 +55,8 @@ export interface Measures {
   /**
    * Of a cold-start: request to first byte of its one sandbox. Of a burst: request of the trial
    * to the last byte of the last sandbox. Of a warm-call: the first call to the last byte of the
-   * last sandbox. Of a no-op, which starts no sandbox: the lateness of the start, which may be
+   * last sandbox. Of work that is called: the first call, of a warm trial the median of its calls.
+   * Of what is watched or loaded: from the first request to the end of use. Of a no-op, which starts no sandbox: the lateness of the start, which may be
    * negative. Absent for a failed result or without the stamps.
    */
   readonly latencyNs?: number;
@@ -97,7 +110,22 @@ function medianSpanNs(instances: readonly Instance[], from: Phase, to: Phase): n
 function latencyOf(result: TrialResult, kind: ProcedureKind): number | undefined {
   switch (kind) {
     case 'cold-start':
+    case 'startup':
       return coldStartNs(result.instances);
+    case 'warm':
+      return callNs(result, () => true);
+    case 'compute':
+    case 'alloc':
+    case 'read':
+    case 'unzip':
+      return callNs(result, (call) => call === '1');
+    case 'idle-memory':
+    case 'idle-cpu':
+    case 'throughput':
+    case 'open-loop':
+    case 'density':
+    case 'churn':
+      return elapsedNs(result);
     case 'burst':
       return batchNs(result, 'request');
     case 'warm-call':
@@ -112,6 +140,31 @@ function coldStartNs(instances: readonly Instance[]): number | undefined {
   // More than one sandbox is no cold-start: no figure rather than a wrong one.
   if (only === undefined || instances.length > 1) return undefined;
   return spanNs(only.phases, 'request', 'firstByte');
+}
+
+/** The median over the calls that are meant, of all sandboxes. */
+function callNs(
+  { measurements = [] }: TrialResult,
+  isMeant: (call: string | undefined) => boolean,
+): number | undefined {
+  return median(
+    measurements
+      .filter(({ measure, labels }) => measure === 'call.duration' && isMeant(labels?.call))
+      .map(({ value }) => value),
+  );
+}
+
+/** From the first request to the end of the last sandbox's use. */
+function elapsedNs({ instances }: TrialResult): number | undefined {
+  let begin: bigint | undefined;
+  let end: bigint | undefined;
+  for (const { request, teardownBegin } of instances.map(({ phases }) => phases)) {
+    if (request !== undefined && (begin === undefined || request < begin)) begin = request;
+    if (teardownBegin !== undefined && (end === undefined || teardownBegin > end)) {
+      end = teardownBegin;
+    }
+  }
+  return begin === undefined || end === undefined ? undefined : Number(end - begin);
 }
 
 /** The batch is the unit: it lasts until its last sandbox has answered. */

@@ -6,6 +6,8 @@ const MEDIAN_TEXTS: Readonly<Record<RunSummary['metric'], string>> = {
   'cold-start': 'median',
   makespan: 'median makespan',
   'warm-call': 'median call',
+  call: 'median call',
+  elapsed: 'median duration',
   lateness: 'median lateness',
 };
 

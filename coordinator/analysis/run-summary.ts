@@ -1,4 +1,5 @@
 import type { Failure } from '../../schemas/failure.ts';
+import type { MeasureName } from '../../schemas/measurement.ts';
 import type { Cell, Instance, InvalidMark, Phase, TrialResult } from '../../schemas/result.ts';
 import type { RunState } from '../../schemas/run.ts';
 import type { SampleFindings, TelemetrySummary } from './telemetry-summary.ts';
@@ -35,9 +36,10 @@ export interface DurationStatistics {
 
 /**
  * What `latency` is: of a cold start the time to the first byte; of a burst the makespan; of a
- * warm call the time from the call to the last byte; of a no-op the lateness of the start.
+ * warm call the time from the call to the last byte; of work that is called, the call; of what is
+ * watched or loaded, how long the trial took; of a no-op the lateness of the start.
  */
-export type Metric = 'cold-start' | 'makespan' | 'warm-call' | 'lateness';
+export type Metric = 'cold-start' | 'makespan' | 'warm-call' | 'call' | 'elapsed' | 'lateness';
 
 /** The name of an interval between two phases of one sandbox. */
 export type SpanName =
@@ -275,6 +277,21 @@ export interface MemorySlope {
   readonly theilSenInterval?: Interval;
 }
 
+/** One measure of one cell over its units, in the unit of the measure. */
+export interface MeasureSummary {
+  readonly cellId: string;
+  readonly measure: MeasureName;
+  /** What tells it from others of the same measure; as `summarisedLabels` keeps them. */
+  readonly labels: Readonly<Record<string, string>>;
+  /** Units: trials on hosts. */
+  readonly n: number;
+  readonly median: number;
+  readonly min: number;
+  readonly max: number;
+  /** Of the median. Absent if n is too small for the coverage. */
+  readonly interval?: Interval;
+}
+
 /** What a note is about. */
 export type NoteCode =
   | 'imported'
@@ -357,6 +374,8 @@ export interface RunSummary {
   /** How many there are. */
   readonly exceptionCount: number;
   readonly setUps: readonly SandboxSetUp[];
+  /** What procedures measured beside the phases. Absent if nothing. */
+  readonly measures?: readonly MeasureSummary[];
   /** Absent if no result tells of the memory of its host. */
   readonly memory?: readonly MemorySlope[];
   /** How the trials were sampled. Absent if no result tells of it. */

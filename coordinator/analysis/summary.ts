@@ -6,6 +6,7 @@ import { hostsOf } from './co-location.ts';
 import { distinctResults } from './distinct-results.ts';
 import { groupBy, measureContext, measureTrial, trialsInOrder } from './measured-result.ts';
 import type { MeasureContext, MeasuredResult } from './measured-result.ts';
+import { MeasureTally } from './measure-tally.ts';
 import { MemoryTally } from './memory-slope.ts';
 import { METRIC_OF } from './metrics.ts';
 import type { NoteSources } from './note.ts';
@@ -47,6 +48,7 @@ export class SummaryFold {
   readonly #cells: Map<string, CellTally>;
   readonly #start: StartTally;
   readonly #conditions: RunConditions;
+  readonly #measures = new MeasureTally();
   readonly #memory = new MemoryTally();
   readonly #telemetry = new TelemetryTally();
   readonly #trials = { done: 0, stoodDown: 0 };
@@ -79,6 +81,7 @@ export class SummaryFold {
     }
     this.#start.add(measured);
     this.#conditions.add(measured);
+    this.#measures.add(measured);
     this.#memory.add(results);
     this.#telemetry.add(results);
     for (const one of measured) this.#addException(one);
@@ -118,6 +121,7 @@ export class SummaryFold {
       exceptions: this.#exceptions,
       exceptionCount: this.#exceptionCount,
       setUps: this.#conditions.setUps,
+      ...this.#measures.summary(coverage),
       ...this.#memory.summary(),
       ...(telemetry === undefined ? {} : { telemetry }),
       ...(findings === undefined ? {} : { samples: findings }),

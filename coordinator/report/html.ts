@@ -13,6 +13,7 @@ import { failurePlot } from './failure-plot.ts';
 import { intervalPlot } from './interval-plot.ts';
 import { html, trusted } from './markup.ts';
 import type { Markup } from './markup.ts';
+import { measureSection } from './measure-section.ts';
 import { memorySection } from './memory-section.ts';
 import { methodSection } from './method-section.ts';
 import { phasePlots } from './phase-plot.ts';
@@ -66,10 +67,11 @@ export function renderHtml(
         <header>${opening(run, summary)}</header>
         <main>
           ${notesSection(summary.notes)} ${comparisonSection(summary)} ${cellSection(summary)}
-          ${memorySection(summary)} ${distributionSection(summary)} ${courseSection(summary, plan)}
-          ${phaseSection(summary)} ${telemetrySection(telemetry)} ${startSection(summary.start)}
-          ${methodSection(run, plan, summary)} ${environmentSection(run, summary)}
-          ${exceptionSection(summary)} ${skippedSection(plan)} ${rawDataSection(summary, files)}
+          ${measureSection(summary)} ${memorySection(summary)} ${distributionSection(summary)}
+          ${courseSection(summary, plan)} ${phaseSection(summary)} ${telemetrySection(telemetry)}
+          ${startSection(summary.start)} ${methodSection(run, plan, summary)}
+          ${environmentSection(run, summary)} ${exceptionSection(summary)} ${skippedSection(plan)}
+          ${rawDataSection(summary, files)}
         </main>
         <footer>
           <p>Lockstep ${run.coordinatorVersion}. Times are measured, never modelled.</p>

@@ -4,6 +4,7 @@ import { orderClauses } from '../analysis/order-statement.ts';
 import type { BarrierSummary, CellSummary, Note, RunSummary } from '../analysis/run-summary.ts';
 import { cellColumns } from './cell-columns.ts';
 import type { CellColumn } from './cell-columns.ts';
+import { measureLines } from './measure-table.ts';
 import { memoryLines } from './memory-table.ts';
 import { printable } from './printable.ts';
 
@@ -43,6 +44,7 @@ export function renderTable(summary: RunSummary, options: TableOptions = {}): st
       ...wrap(progress, width),
     ],
     cellLines(summary, width, paint),
+    measureLines(summary.measures ?? []),
     memoryLines(summary.memory ?? []),
     [...startLines(summary), ...orderClauses(summary).map((clause) => `${clause}.`)].flatMap(
       (line) => wrap(line, width),

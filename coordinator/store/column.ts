@@ -1,5 +1,5 @@
 /** The version of the tables' shape; it rises when a column is added, goes, or changes. */
-export const STORE_SCHEMA_VERSION = 2;
+export const STORE_SCHEMA_VERSION = 3;
 
 /** What stands in a column; all of it every reader of Parquet knows. */
 export type ColumnType = 'VARCHAR' | 'BIGINT' | 'INTEGER' | 'DOUBLE' | 'BOOLEAN';

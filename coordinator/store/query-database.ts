@@ -12,6 +12,7 @@ import type { Column } from './column.ts';
 import { openDatabase } from './duckdb.ts';
 import { INSTANCE_COLUMNS } from './instance-columns.ts';
 import { readManifest, SAMPLES_TABLE } from './manifest.ts';
+import { MEASUREMENT_COLUMNS, makeMeasurementView } from './measurement-view.ts';
 import { RESULT_COLUMNS } from './result-columns.ts';
 import { DEVICE_COLUMNS, RUN_COLUMNS, makeRunTables } from './run-tables.ts';
 import { SAMPLE_COLUMNS } from './sample-columns.ts';
@@ -23,6 +24,7 @@ export const QUERY_TABLES: Readonly<Record<string, readonly Column[]>> = {
   devices: DEVICE_COLUMNS,
   results: RESULT_COLUMNS,
   instances: INSTANCE_COLUMNS,
+  measurements: MEASUREMENT_COLUMNS,
   samples: [{ name: 'run', type: 'VARCHAR' }, ...SAMPLE_COLUMNS],
 };
 
@@ -162,6 +164,7 @@ async function makeViews(
   const instances = opened.map(({ tables }) => join(tables, 'instances.parquet'));
   await makeView(connection, 'results', results);
   await makeView(connection, 'instances', instances);
+  await makeMeasurementView(connection);
   const read = [...results, ...instances];
   const samples: string[] = [];
   for (const { run, tables } of opened) {

@@ -1,5 +1,6 @@
 import type { ErrorCode } from '../../schemas/errors.ts';
 import type { Failure } from '../../schemas/failure.ts';
+import type { Measurement } from '../../schemas/measurement.ts';
 import { BarrierRecord, TrialResult } from '../../schemas/result.ts';
 import type { Instance, InvalidMark, StartRecord } from '../../schemas/result.ts';
 import type { SourceReport } from '../../schemas/telemetry.ts';
@@ -28,6 +29,8 @@ type Text =
   | 'telemetryGaps'
   | 'telemetrySources'
   | 'telemetryFailure'
+  | 'measurements'
+  | 'conditions'
   | 'exactJson';
 type Integer =
   | 'resultIndex'
@@ -114,6 +117,14 @@ export function rebuildResult(c: ResultArrays, row: number, instances: Instance[
   if (functionDigest !== undefined) result.functionDigest = functionDigest;
   const hostMemoryDropBytes = c.hostMemoryDropBytes[row];
   if (hostMemoryDropBytes !== undefined) result.hostMemoryDropBytes = Number(hostMemoryDropBytes);
+  const measurements = c.measurements[row];
+  if (measurements !== undefined) {
+    result.measurements = JSON.parse(measurements) as Measurement[];
+  }
+  const conditions = c.conditions[row];
+  if (conditions !== undefined) {
+    result.conditions = JSON.parse(conditions) as Record<string, string>;
+  }
   const telemetry = telemetryOf(c, row);
   if (telemetry !== undefined) result.telemetry = telemetry;
   result.sandboxDetails = recentDetails.parse(c.sandboxDetails[row] ?? '{}');

@@ -113,6 +113,10 @@ const TEXTS: Reads = {
   sandboxDetails: ({ result }) => JSON.stringify(result.sandboxDetails),
   barriers: ({ result }) =>
     jsonUnlessEmpty(result.barriers.map((record) => BarrierRecord.encode(record))),
+  measurements: ({ result: { measurements } }) =>
+    measurements === undefined ? undefined : JSON.stringify(measurements),
+  conditions: ({ result: { conditions } }) =>
+    conditions === undefined ? undefined : JSON.stringify(conditions),
   exactJson: ({ exactJson }) => exactJson,
 };
 

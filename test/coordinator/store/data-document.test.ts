@@ -31,6 +31,7 @@ test('docs/data.md lists the columns of every table, in order and with their typ
   t.deepEqual(documented('instances.parquet'), listed(INSTANCE_COLUMNS));
   t.deepEqual(documented('samples.parquet'), listed(SAMPLE_COLUMNS));
   t.deepEqual(documented('runs'), listed(QUERY_TABLES['runs'] ?? []));
+  t.deepEqual(documented('measurements'), listed(QUERY_TABLES['measurements'] ?? []));
   t.deepEqual(documented('devices'), listed(QUERY_TABLES['devices'] ?? []));
 });
 

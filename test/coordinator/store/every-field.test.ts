@@ -2,6 +2,7 @@ import test from 'ava';
 import fc from 'fast-check';
 import { ClockEstimate } from '../../../schemas/clock.ts';
 import { Failure } from '../../../schemas/failure.ts';
+import { Measurement } from '../../../schemas/measurement.ts';
 import {
   BarrierRecord,
   Cell,
@@ -27,6 +28,7 @@ const SHAPES: Readonly<Record<string, object>> = {
   start: StartRecord.shape,
   barrier: BarrierRecord.shape,
   mark: InvalidMark.shape,
+  measurement: Measurement.shape,
   instance: Instance.shape,
   phases: PhaseStamps.shape,
   usage: SandboxUsage.shape,
@@ -56,6 +58,7 @@ test('arbitrary results have every field that the schema has', (t) => {
       if (!isUnsampled) for (const one of telemetry?.sources ?? []) note('source', one);
       for (const barrier of result.barriers) note('barrier', barrier);
       for (const mark of result.invalid) note('mark', mark);
+      for (const one of result.measurements ?? []) note('measurement', one);
       for (const instance of result.instances) {
         note('instance', instance);
         note('phases', instance.phases);
