@@ -1,7 +1,7 @@
 import { LockstepError } from '../../schemas/errors.ts';
 import { toFailure } from '../../schemas/failure.ts';
 import { PHASES } from '../../schemas/result.ts';
-import type { Instance, Phase, PhaseStamps } from '../../schemas/result.ts';
+import type { Instance, Phase, PhaseStamps, SandboxUsage } from '../../schemas/result.ts';
 import type { SandboxLimits } from '../../schemas/sandbox.ts';
 import type { FinalReading, SandboxTarget } from '../collectors/collector.ts';
 import type { DriverContext, Sandbox, SandboxDriver } from '../sandboxes/driver.ts';
@@ -11,6 +11,7 @@ import type { Slot } from '../sandboxes/network.ts';
 import { READY_PORT } from '../runner/ready-listener.ts';
 import type { ReadyListener } from '../runner/ready-listener.ts';
 import { invoke } from './invoke.ts';
+import type { Invocation } from './invoke.ts';
 
 /** What all instances of a trial share. */
 export interface InstanceContext {
@@ -26,6 +27,9 @@ export interface InstanceContext {
   readonly readFinal?: (target: SandboxTarget) => FinalReading[];
 }
 
+/** What a sandbox sent just before its end has arrived after this time, ms. */
+const UNHEARD_MS = 200;
+
 /**
  * One sandbox from its creation to its removal: creates it, releases it, waits until its function
  * says that it is ready, calls it once, and keeps the stamps of it all.
@@ -36,6 +40,8 @@ export class InstanceLife {
   readonly #slot: Slot;
   readonly #phases: PhaseStamps = {};
   readonly #ended = Promise.withResolvers<never>();
+  // Aborts what is asked of a sandbox that has ended: nobody may be there to reset the connection.
+  readonly #unheard = new AbortController();
   readonly #ready = Promise.withResolvers<undefined>();
   #sandbox: Sandbox | undefined;
   #exitDescription: string | undefined;
@@ -70,6 +76,8 @@ export class InstanceLife {
       {
         onPhase: (phase, atMonoNs) => {
           life.#phases[phase] ??= atMonoNs;
+          // A sandbox that is restored can't call; its driver sees that it listens.
+          if (phase === 'ready') life.#ready.resolve(undefined);
         },
         onExit: (description) => {
           life.#noteExit(description);
@@ -97,7 +105,7 @@ export class InstanceLife {
     try {
       await this.#awaitReady();
     } catch (error) {
-      this.#failure = this.#explain(error);
+      this.fail(error);
     }
   }
 
@@ -111,34 +119,57 @@ export class InstanceLife {
     this.#failure ??= this.#explain(error);
   }
 
-  /** Calls a function that is ready, once. Never rejects, as {@link awaitReady}. */
+  /** Calls a function that is ready for the first time. Never rejects, as {@link awaitReady}. */
   async call(): Promise<void> {
     if (!this.isWell) return;
     try {
       this.#phases.call = process.hrtime.bigint();
-      const invocation = await invoke(
-        {
-          address: this.#slot.address,
-          port: FUNCTION_PORT,
-          path: '/hello',
-          timeoutMs: this.#context.readyTimeoutMs,
-        },
-        this.#context.signal,
-      );
+      const invocation = await this.#invoke('/hello');
       this.#phases.firstByte = invocation.firstByteAtMonoNs;
       this.#phases.lastByte = invocation.lastByteAtMonoNs;
       this.#record.httpStatus = invocation.status;
       this.#record.responseBytes = invocation.responseBytes;
-      if (invocation.status !== 200) {
-        throw new LockstepError(
-          'FUNCTION_ANSWERED_WRONG',
-          `the function answered ${invocation.status} instead of 200`,
-          { hint: 'Look at the log of the sandbox.' },
-        );
-      }
+      assertAnswered(invocation, '/hello');
     } catch (error) {
-      this.#failure = this.#explain(error);
+      this.fail(error);
     }
+  }
+
+  /**
+   * Asks something of a function that has answered before. The phases stay as they are.
+   *
+   * @param path with a query if need be.
+   * @throws LockstepError FUNCTION_ANSWERED_WRONG for another status than 200, FUNCTION_CRASHED if
+   * the sandbox has ended, DEADLINE_EXCEEDED if the answer takes longer than the ready timeout,
+   * CANCELLED.
+   */
+  async ask(path: string): Promise<Invocation> {
+    // Nobody answers for it; the reason is known already.
+    if (this.hasEnded) return this.#ended.promise;
+    const invocation = await this.#invoke(path);
+    assertAnswered(invocation, path);
+    return invocation;
+  }
+
+  /** True if the sandbox has ended by itself. */
+  get hasEnded(): boolean {
+    return this.#exitDescription !== undefined;
+  }
+
+  /** Fails it if the sandbox has ended by itself meanwhile. Returns whether all is well. */
+  checkAlive(): boolean {
+    if (this.#exitDescription !== undefined) this.fail(endedByItself(this.#exitDescription));
+    return this.isWell;
+  }
+
+  /** What the sandbox has used until now. */
+  usageNow(): SandboxUsage {
+    return this.#sandbox?.readUsage() ?? { unavailable: 'the sandbox is not created' };
+  }
+
+  /** Ids of the sandbox's processes in the pid namespace of this process. */
+  processIds(): number[] {
+    return this.#sandbox?.processIds() ?? [];
   }
 
   /** Reads what the sandbox used. Called when every instance of the trial has answered. */
@@ -189,6 +220,14 @@ export class InstanceLife {
     };
   }
 
+  #invoke(path: string): Promise<Invocation> {
+    const { readyTimeoutMs: timeoutMs, signal } = this.#context;
+    return invoke(
+      { address: this.#slot.address, port: FUNCTION_PORT, path, timeoutMs },
+      AbortSignal.any([signal, this.#unheard.signal]),
+    );
+  }
+
   async #awaitReady(): Promise<void> {
     const { readyTimeoutMs, signal } = this.#context;
     const timedOut = Promise.withResolvers<never>();
@@ -216,11 +255,11 @@ export class InstanceLife {
 
   #noteExit(description: string): void {
     this.#exitDescription ??= description;
-    this.#ended.reject(
-      new LockstepError('FUNCTION_CRASHED', `the sandbox ended by itself: ${description}`, {
-        hint: 'Look at the log of the sandbox.',
-      }),
-    );
+    // An answer that is on its way may still be complete.
+    setTimeout(() => {
+      this.#unheard.abort();
+    }, UNHEARD_MS).unref();
+    this.#ended.reject(endedByItself(description));
   }
 
   #explain(error: unknown): unknown {
@@ -229,11 +268,7 @@ export class InstanceLife {
     }
     if (this.#exitDescription === undefined || !(error instanceof LockstepError)) return error;
     if (error.code !== 'FUNCTION_CRASHED') return error;
-    return new LockstepError(
-      'FUNCTION_CRASHED',
-      `the sandbox ended by itself: ${this.#exitDescription}`,
-      { cause: error, hint: 'Look at the log of the sandbox.' },
-    );
+    return endedByItself(this.#exitDescription, error);
   }
 
   #lastPhase(): Phase {
@@ -242,4 +277,20 @@ export class InstanceLife {
     );
     return reached.at(-1) ?? 'request';
   }
+}
+
+function endedByItself(description: string, cause?: unknown): LockstepError {
+  return new LockstepError('FUNCTION_CRASHED', `the sandbox ended by itself: ${description}`, {
+    cause,
+    hint: 'Look at the log of the sandbox.',
+  });
+}
+
+function assertAnswered({ status }: Invocation, path: string): void {
+  if (status === 200) return;
+  throw new LockstepError(
+    'FUNCTION_ANSWERED_WRONG',
+    `the function answered ${path} with status ${status} instead of 200`,
+    { hint: 'Look at the log of the sandbox.' },
+  );
 }

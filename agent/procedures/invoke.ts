@@ -1,10 +1,16 @@
 import { request } from 'node:http';
 import { LockstepError } from '../../schemas/errors.ts';
 
-/** The first response of a function, with stamps on CLOCK_MONOTONIC, ns. */
+/** A response of a function, with stamps on CLOCK_MONOTONIC, ns. */
 export interface Invocation {
   readonly status: number;
   readonly responseBytes: number;
+  /** The first characters of the body, 256 at most. */
+  readonly bodyStart: string;
+  /** The work alone by the function's own clock, ns. Absent if the function did not tell. */
+  readonly guestDurationNs?: number;
+  /** When the call began. */
+  readonly callAtMonoNs: bigint;
   readonly firstByteAtMonoNs: bigint;
   readonly lastByteAtMonoNs: bigint;
 }
@@ -20,6 +26,11 @@ export interface InvocationTarget {
 /** Largest response that is read, bytes. */
 const RESPONSE_BYTES_MAX = 64 * 1024 * 1024;
 
+const BODY_START_BYTES = 256;
+
+/** The header in which a function tells how long its work took, ns. */
+const DURATION_HEADER = 'lockstep-duration-ns';
+
 /**
  * Calls the function once over a connection of its own.
  *
@@ -29,6 +40,7 @@ const RESPONSE_BYTES_MAX = 64 * 1024 * 1024;
 export function invoke(target: InvocationTarget, signal: AbortSignal): Promise<Invocation> {
   return new Promise((resolve, reject) => {
     const deadline = AbortSignal.timeout(target.timeoutMs);
+    const callAtMonoNs = process.hrtime.bigint();
     const fail = (cause: unknown): void => {
       reject(invocationError(target, cause, deadline.aborted));
     };
@@ -43,7 +55,11 @@ export function invoke(target: InvocationTarget, signal: AbortSignal): Promise<I
     call.once('response', (response) => {
       const firstByteAtMonoNs = process.hrtime.bigint();
       let responseBytes = 0;
+      let bodyStart = '';
       response.on('data', (chunk: Buffer) => {
+        if (responseBytes < BODY_START_BYTES) {
+          bodyStart += chunk.toString('latin1', 0, BODY_START_BYTES - responseBytes);
+        }
         responseBytes += chunk.length;
         if (responseBytes > RESPONSE_BYTES_MAX) response.destroy(new Error('response too large'));
       });
@@ -52,6 +68,9 @@ export function invoke(target: InvocationTarget, signal: AbortSignal): Promise<I
         resolve({
           status: response.statusCode ?? 0,
           responseBytes,
+          bodyStart,
+          ...parseGuestDuration(response.headers[DURATION_HEADER]),
+          callAtMonoNs,
           firstByteAtMonoNs,
           lastByteAtMonoNs: process.hrtime.bigint(),
         });
@@ -59,6 +78,11 @@ export function invoke(target: InvocationTarget, signal: AbortSignal): Promise<I
     });
     call.end();
   });
+}
+
+function parseGuestDuration(value: unknown): { guestDurationNs?: number } {
+  if (typeof value !== 'string' || !/^\d{1,18}$/.test(value)) return {};
+  return { guestDurationNs: Number(value) };
 }
 
 function invocationError(target: InvocationTarget, cause: unknown, late: boolean): LockstepError {

@@ -1,16 +1,25 @@
-import { errorMessageOf, LockstepError } from '../../schemas/errors.ts';
-import type { Slot } from '../sandboxes/network.ts';
-import { InstanceLife } from './instance-life.ts';
-import type { ArmedProcedure, ProcedureContext, ProcedureOutcome } from './procedure.ts';
-
-/** Sandboxes that are created or removed at the same time, at most. */
-const SET_UP_CONCURRENCY = 4;
+import { LockstepError } from '../../schemas/errors.ts';
+import type { Instance } from '../../schemas/result.ts';
+import { Findings } from './findings.ts';
+import type { InstanceLife } from './instance-life.ts';
+import type { ArmedProcedure, ProcedureContext } from './procedure.ts';
+import { answerEach, createLives, removeLives } from './sandbox-batch.ts';
 
 /**
  * When a function is called: once it is ready itself, or at one instant once those of every device
  * of the trial are.
  */
 export type CallAfter = 'own-ready' | 'all-ready';
+
+/** What a procedure adds to sandboxes that start together. What it throws fails all of them. */
+export interface Stages {
+  /** Untimed: when all are created, before the start. What it throws fails the arming. */
+  readonly prepare?: (lives: readonly InstanceLife[], findings: Findings) => Promise<void>;
+  /** When all have answered, before they are removed. Not called if one of them failed. */
+  readonly use?: (lives: readonly InstanceLife[], findings: Findings) => Promise<void>;
+  /** When nothing is left of them, with their records. */
+  readonly conclude?: (findings: Findings, records: readonly Instance[]) => void;
+}
 
 /**
  * Arms a number of sandboxes that start together: all are created and wait at their gates, then
@@ -20,15 +29,21 @@ export async function armTogether(
   context: ProcedureContext,
   count: number,
   callAfter: CallAfter,
+  stages: Stages = {},
 ): Promise<ArmedProcedure> {
   const slots = await context.slots.acquire(context.driver.slotKind, count);
-  const lives: InstanceLife[] = [];
+  const findings = new Findings();
+  let lives: InstanceLife[] = [];
+  const cleanUp = async (): Promise<string[]> => {
+    const leftovers = await removeLives(lives);
+    context.slots.release(slots);
+    return leftovers;
+  };
   try {
-    await inBatches(slots, async (slot, index) => {
-      lives[index] = await InstanceLife.create(context, index, slot);
-    });
+    lives = await createLives(context, slots);
+    await stages.prepare?.(lives, findings);
   } catch (error) {
-    await cleanUp(context, lives, slots);
+    await cleanUp();
     throw error;
   }
   return {
@@ -36,10 +51,29 @@ export async function armTogether(
     start: async (requestAtMonoNs) => {
       for (const life of lives) life.release(requestAtMonoNs);
       await answer(context, lives, callAfter);
-      return finish(context, lives, slots);
+      await use(lives, findings, stages);
+      for (const life of lives) life.readUsage();
+      const leftovers = await cleanUp();
+      const finals = lives.flatMap((life) => life.finals);
+      const instances = lives.map((life) => life.record());
+      stages.conclude?.(findings, instances);
+      return { instances, leftovers, finals, ...findings.toOutcome() };
     },
-    standDown: () => cleanUp(context, lives, slots),
+    standDown: cleanUp,
   };
+}
+
+async function use(
+  lives: readonly InstanceLife[],
+  findings: Findings,
+  stages: Stages,
+): Promise<void> {
+  if (stages.use === undefined || lives.some((life) => !life.isWell)) return;
+  try {
+    await stages.use(lives, findings);
+  } catch (error) {
+    for (const life of lives) life.fail(error);
+  }
 }
 
 async function answer(
@@ -48,12 +82,7 @@ async function answer(
   callAfter: CallAfter,
 ): Promise<void> {
   if (callAfter === 'own-ready') {
-    await Promise.all(
-      lives.map(async (life) => {
-        await life.awaitReady();
-        await life.call();
-      }),
-    );
+    await answerEach(lives);
     return;
   }
   await Promise.all(lives.map((life) => life.awaitReady()));
@@ -79,48 +108,4 @@ function notCalled(broken: InstanceLife): LockstepError {
     `not called, because sandbox ${index} failed before the barrier: ${failure?.message ?? ''}`,
     failure?.hint === undefined ? {} : { hint: failure.hint },
   );
-}
-
-async function finish(
-  context: ProcedureContext,
-  lives: readonly InstanceLife[],
-  slots: readonly Slot[],
-): Promise<ProcedureOutcome> {
-  for (const life of lives) life.readUsage();
-  const leftovers = await cleanUp(context, lives, slots);
-  const finals = lives.flatMap((life) => life.finals);
-  return { instances: lives.map((life) => life.record()), leftovers, finals };
-}
-
-async function cleanUp(
-  context: ProcedureContext,
-  lives: readonly InstanceLife[],
-  slots: readonly Slot[],
-): Promise<string[]> {
-  const leftovers: string[] = [];
-  // A gap in the list is an instance whose creation failed: its driver cleaned up after itself.
-  const created = Object.values(lives);
-  await inBatches(created, async (life) => {
-    try {
-      leftovers.push(...(await life.tearDown()));
-    } catch (error) {
-      leftovers.push(errorMessageOf(error));
-    }
-  });
-  context.slots.release(slots);
-  return leftovers;
-}
-
-async function inBatches<T>(
-  items: readonly T[],
-  work: (item: T, index: number) => Promise<void>,
-): Promise<void> {
-  for (let begin = 0; begin < items.length; begin += SET_UP_CONCURRENCY) {
-    const batch = items.slice(begin, begin + SET_UP_CONCURRENCY);
-    const settled = await Promise.allSettled(
-      batch.map((item, offset) => work(item, begin + offset)),
-    );
-    const rejected = settled.find((outcome) => outcome.status === 'rejected');
-    if (rejected !== undefined) throw rejected.reason;
-  }
 }

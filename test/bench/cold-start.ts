@@ -180,8 +180,8 @@ async function coldStartOfOurs(
 ): Promise<number> {
   const cell = { id: sandbox, sandbox, function: FUNCTION_NAME, instances: 1 };
   const arm = {
-    ...({ trialId, cell, procedure: 'cold-start', isSampled: false } as const),
-    readyTimeoutMs: READY_TIMEOUT_MS,
+    ...{ trialId, cell, seed: 0, isSampled: false },
+    parameters: { kind: 'cold-start', readyTimeoutMs: READY_TIMEOUT_MS } as const,
   };
   await runner.call('arm', arm, CALL_TIMEOUT_MS);
   const targetMonoNs = process.hrtime.bigint() + LEAD_NS;

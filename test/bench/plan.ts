@@ -4,7 +4,11 @@ import { Experiment } from '../../schemas/experiment.ts';
 import type { Benchmark, BenchmarkValue } from './benchmark.ts';
 
 const REPETITIONS = [10, 100, 1000] as const;
-const FUNCTIONS = ['f1', 'f2', 'f3'].map((name) => ({ name, staticBinary: true }));
+const FUNCTIONS = ['f1', 'f2', 'f3'].map((name) => ({
+  name,
+  staticBinary: true,
+  form: 'program' as const,
+}));
 
 /** What a plan costs, by number of repetitions. */
 export const planBenchmark: Benchmark = {

@@ -3,6 +3,7 @@ import { coldStartBenchmark } from './cold-start.ts';
 import { coverageBenchmark } from './coverage.ts';
 import { fleetBenchmark } from './fleet.ts';
 import { gangBenchmark } from './gang.ts';
+import { loadBenchmark } from './load.ts';
 import { otlpBenchmark } from './otlp.ts';
 import { planBenchmark } from './plan.ts';
 import { relayBenchmark } from './relay.ts';
@@ -15,6 +16,7 @@ import { telemetryBenchmark } from './telemetry.ts';
 export const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   coverage: coverageBenchmark,
   gang: gangBenchmark,
+  load: loadBenchmark,
   otlp: otlpBenchmark,
   plan: planBenchmark,
   'cold-start': coldStartBenchmark,

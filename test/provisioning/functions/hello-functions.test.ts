@@ -1,121 +1,11 @@
-import { spawn } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
-import { Agent, createServer, request } from 'node:http';
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import { createServer as createTcpServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
+import { Agent } from 'node:http';
 import test from 'ava';
-import type { ExecutionContext } from 'ava';
-import { ArtefactCache } from '../../../bus/artefact-cache.ts';
+import { call, expectReady, findFreePort, withFunction } from '../../functions/running-function.ts';
+import type { Answer, ReadyListener, Running } from '../../functions/running-function.ts';
 
-const CHECKOUT = join(import.meta.dirname, '..', '..', '..');
-const cache = new ArtefactCache(join(CHECKOUT, '.lockstep', 'cache'));
 const TEXTS = { 'hello-go': 'Hello from go!\n', 'hello-node': 'Hello from node!\n' };
 type FunctionName = keyof typeof TEXTS;
 const NAMES = Object.keys(TEXTS) as FunctionName[];
-
-interface Answer {
-  readonly status: number | undefined;
-  readonly contentType: string | undefined;
-  readonly body: string;
-}
-
-/** A function that runs on loopback as it would in a sandbox. */
-interface Running {
-  readonly child: ChildProcess;
-  readonly host: string;
-  readonly port: number;
-  readonly output: { stdout: string; stderr: string };
-  readonly exit: Promise<number | null>;
-}
-
-type ReadyListener = (incoming: IncomingMessage, response: ServerResponse) => void;
-
-async function commandOf(name: FunctionName): Promise<string[] | undefined> {
-  const digest = (await cache.names())[name];
-  if (digest === undefined) return undefined;
-  const manifest = await cache.readManifest(digest);
-  const root = await cache.assemble(digest);
-  return manifest.entry.map((word) => word.replaceAll('{root}', root));
-}
-
-/** Starts the function, with a ready listener unless its URL is given. */
-async function withFunction(
-  t: ExecutionContext,
-  name: FunctionName,
-  options: { host: string; readyUrl?: string; onReady?: ReadyListener; words?: string[] },
-  run: (running: Running) => Promise<void>,
-): Promise<void> {
-  const command = await commandOf(name);
-  if (command === undefined) {
-    t.log(`skipped: ${name} was not built on this machine; run the set-up`);
-    t.pass();
-    return;
-  }
-  const listener = createServer(options.onReady ?? ((_, response) => response.end()));
-  listener.listen(0, '127.0.0.1');
-  await once(listener, 'listening');
-  const readyPort = (listener.address() as AddressInfo).port;
-  const port = await findFreePort(options.host);
-  const readyUrl = options.readyUrl ?? `http://127.0.0.1:${readyPort}/ready`;
-  const words = options.words ?? ['--listen', `${options.host}:${port}`, '--ready', readyUrl];
-  const [program = '', ...rest] = command;
-  const child = spawn(program, [...rest, ...words], { stdio: ['ignore', 'pipe', 'pipe'] });
-  const output = { stdout: '', stderr: '' };
-  child.stdout.on('data', (chunk: Buffer) => (output.stdout += chunk.toString()));
-  child.stderr.on('data', (chunk: Buffer) => (output.stderr += chunk.toString()));
-  const exit = once(child, 'close').then(([code]) => code as number | null);
-  try {
-    await run({ child, host: options.host, port, output, exit });
-  } finally {
-    child.kill('SIGKILL');
-    await exit;
-    listener.close();
-    listener.closeAllConnections();
-  }
-}
-
-async function findFreePort(host: string): Promise<number> {
-  const server = createTcpServer().listen(0, host);
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
-
-async function call(
-  { host, port }: Pick<Running, 'host' | 'port'>,
-  path: string,
-  options: { method?: string; agent?: Agent } = {},
-): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    const signal = AbortSignal.timeout(10_000);
-    const outgoing = request({ host, port, path, signal, ...options }, (response) => {
-      let body = '';
-      response.setEncoding('utf8').on('data', (text: string) => (body += text));
-      response.on('end', () => {
-        const contentType = response.headers['content-type'];
-        resolve({ status: response.statusCode, contentType, body });
-      });
-    });
-    outgoing.on('error', reject).end();
-  });
-}
-
-/** A ready listener, and a promise of the first call to it. */
-function expectReady(): { onReady: ReadyListener; called: Promise<IncomingMessage> } {
-  const { promise, resolve } = Promise.withResolvers<IncomingMessage>();
-  return {
-    called: promise,
-    onReady: (incoming, response) => {
-      response.end();
-      resolve(incoming);
-    },
-  };
-}
 
 for (const [index, name] of NAMES.entries()) {
   const host = `127.0.0.${20 + index}`;
@@ -137,8 +27,8 @@ for (const [index, name] of NAMES.entries()) {
       target = running;
       const answer = await promise;
       t.is(answer.status, 200);
-      t.is(answer.body, TEXTS[name]);
-      t.regex(answer.contentType ?? '', /^text\/plain/);
+      t.is(answer.body.toString(), TEXTS[name]);
+      t.regex(answer.headers['content-type'] ?? '', /^text\/plain/);
       t.is(running.output.stdout, 'lockstep:main\n');
       t.is((await call(running, '/hello')).status, 200);
       t.deepEqual(calls, ['GET /ready']);
@@ -167,7 +57,7 @@ for (const [index, name] of NAMES.entries()) {
       let sockets = 0;
       agent.on('free', () => (sockets = Object.values(agent.freeSockets).flat().length));
       for (let i = 0; i < 3; i += 1) {
-        t.is((await call(running, '/hello', { agent })).body, TEXTS[name]);
+        t.is((await call(running, '/hello', { agent })).body.toString(), TEXTS[name]);
       }
       t.is(sockets, 1);
     });

@@ -1,0 +1,3 @@
+module lockstep/load-generator
+
+go 1.22

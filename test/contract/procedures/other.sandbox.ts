@@ -1,0 +1,5 @@
+import { testProcedures } from './procedures.ts';
+
+testProcedures('gvisor');
+testProcedures('bubblewrap');
+testProcedures('crun');

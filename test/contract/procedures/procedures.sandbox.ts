@@ -1,0 +1,4 @@
+import { testProcedures } from './procedures.ts';
+
+testProcedures('process');
+testProcedures('runc');
