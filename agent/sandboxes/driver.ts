@@ -11,6 +11,11 @@ export interface DriverContext {
   readonly scratchFolder: string;
   /** Folder of kernel and modules for microVM guests. Absent if none was published. */
   readonly guestKernelFolder?: string;
+  /**
+   * Folder of kernels, loaders and programs that the user supplies or that were fetched by
+   * release; see {@link findSupplied}. Absent if the agent has none.
+   */
+  readonly imagesFolder?: string;
   /** Cgroups of this agent. */
   readonly cgroups: Cgroups;
 }
@@ -87,4 +92,13 @@ export interface SandboxDriver {
    * @throws LockstepError IMAGE_INVALID if the function does not fit this kind of sandbox.
    */
   create(context: DriverContext, spec: SandboxSpec, observer: SandboxObserver): Promise<Sandbox>;
+  /**
+   * The files on this device that a start may read, such as a kernel and the image made of the
+   * function; asked after {@link create}. Their state in the page cache is set and read back.
+   * Absent: the files of the function.
+   */
+  coldFiles?(
+    context: DriverContext,
+    functionRoot: FunctionRoot,
+  ): readonly string[] | Promise<readonly string[]>;
 }

@@ -14,6 +14,11 @@ import { OutputWatcher } from './output-watcher.ts';
 export interface GateOptions {
   /** The command to run once the gate is open; the first word is a path or is found on PATH. */
   readonly command: readonly string[];
+  /**
+   * A program with its words that prepares what the command needs, such as mounts of its own, and
+   * then becomes what follows it: done before waiting.
+   */
+  readonly wrapper?: readonly string[];
   /** Files of cgroups to join before waiting. */
   readonly joinFiles: readonly string[];
   /** File of the network namespace to enter. Absent: that of this process. */
@@ -94,6 +99,7 @@ export class Gate {
     const [program = '', ...words] = [
       ...resetCommand(readInheritanceFacts()),
       ...enter,
+      ...(options.wrapper ?? []),
       ...[SHELL, ...SHELL_OPTIONS, '-c', GATE_SCRIPT, 'lockstep-gate'],
       String(options.joinFiles.length),
       ...options.joinFiles,

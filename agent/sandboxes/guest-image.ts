@@ -1,8 +1,10 @@
 import { mkdir, open, readFile, readdir, rename, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { Architecture } from '../../schemas/artefact.ts';
 import { LockstepError } from '../../schemas/errors.ts';
 import type { FunctionRoot } from './function-root.ts';
-import { functionBinary } from './function-root.ts';
+import { functionBinary, functionCommand } from './function-root.ts';
+import { pivotProgram } from './guest-pivot.ts';
 import { writeInitramfs } from './initramfs.ts';
 import type { InitramfsEntry } from './initramfs.ts';
 
@@ -54,7 +56,10 @@ const VERSION_OVERLAP_BYTES = 256;
 
 // The banner stands somewhere in an uncompressed kernel; a compressed one has the version behind
 // its boot header, without the words in front.
-async function readKernelVersion(file: string): Promise<string | undefined> {
+/**
+ * The version that a kernel's file has in it; `unknown` if it has none. Absent if there is no file.
+ */
+export async function readKernelVersion(file: string): Promise<string | undefined> {
   const handle = await open(file).catch(() => undefined);
   if (handle === undefined) return undefined;
   try {
@@ -96,26 +101,52 @@ export class GuestImages {
   }
 
   /**
-   * The file with a function and the kernel's modules.
+   * The file with a function, its data, and the kernel's modules.
    *
-   * @throws LockstepError IMAGE_INVALID if the function needs more than one file.
+   * @throws LockstepError IMAGE_INVALID if the function's program is not a static one.
    */
   async forFunction(functionRoot: FunctionRoot, kernel: GuestKernel): Promise<string> {
-    const { manifest, digest } = functionRoot;
-    if (!manifest.staticBinary) {
+    assertStatic(functionRoot);
+    return this.#keep(functionRoot.digest.replace(/^sha256:/, ''), async () => {
+      const modules = kernel.moduleFiles.filter((file) => !file.endsWith(DISK_MODULE));
+      return [
+        ...BASE,
+        ...(await moduleEntries(modules)),
+        programEntry(GUEST_FUNCTION, await readFile(functionBinary(functionRoot))),
+        ...(await dataEntries(functionRoot)),
+      ];
+    });
+  }
+
+  /**
+   * The file with the kernel's modules and the small program that goes over to a disk.
+   *
+   * @param programPath of the program to become, and of the small one.
+   * @throws LockstepError SANDBOX_UNAVAILABLE if the kernel has no driver for disks.
+   */
+  async forPivot(kernel: GuestKernel, programPath: string): Promise<string> {
+    if (!kernel.moduleFiles.some((file) => file.endsWith(DISK_MODULE))) {
       throw new LockstepError(
-        'IMAGE_INVALID',
-        `function ${manifest.name} is not a single static program, which a microVM needs`,
-        { hint: 'measure it in other sandboxes, or build it as a static program' },
+        'SANDBOX_UNAVAILABLE',
+        `the guest kernel ${kernel.version} came without its module virtio_blk`,
+        {
+          hint:
+            'remove the folder kernel-* below .tools and set up again, or name a kernel with ' +
+            'virtio and ext4 in it in LOCKSTEP_GUEST_VMLINUX',
+        },
       );
     }
-    return this.#keep(digest.replace(/^sha256:/, ''), async () => {
-      const modules = await Promise.all(
-        kernel.moduleFiles.map(async (file, index) => moduleEntry(await readFile(file), index)),
-      );
-      const content = await readFile(functionBinary(functionRoot));
-      const folder: InitramfsEntry = { kind: 'folder', path: '/modules' };
-      return [...BASE, folder, ...modules, programEntry(GUEST_FUNCTION, content)];
+    const name = `pivot-${Buffer.from(programPath).toString('hex')}`;
+    return this.#keep(name, async () => {
+      const modules = await moduleEntries(kernel.moduleFiles);
+      const program = pivotProgram(Architecture.parse(process.arch), {
+        modulePaths: modules.filter(({ kind }) => kind === 'file').map(({ path }) => path),
+        mountPoint: MOUNT_POINT,
+        programPath,
+      });
+      const folders = parentFolders([programPath]);
+      const mountPoint: InitramfsEntry = { kind: 'folder', path: MOUNT_POINT };
+      return [...BASE, mountPoint, ...modules, ...folders, programEntry(programPath, program)];
     });
   }
 
@@ -143,9 +174,51 @@ export class GuestImages {
   }
 }
 
-function moduleEntry(content: Uint8Array, index: number): InitramfsEntry {
-  const path = `/modules/${String(index).padStart(2, '0')}.ko`;
-  return { kind: 'file', path, executable: false, content };
+// Where the disk is mounted before it becomes the root.
+const MOUNT_POINT = '/disk';
+
+/** What only a guest with a disk needs. */
+const DISK_MODULE = '-virtio_blk.ko';
+
+function assertStatic({ manifest }: FunctionRoot): void {
+  if (manifest.staticBinary) return;
+  throw new LockstepError(
+    'IMAGE_INVALID',
+    `the program of function ${manifest.name} is not a static one, which a microVM needs`,
+    { hint: 'measure it in other sandboxes, or build it as a static program' },
+  );
+}
+
+async function moduleEntries(files: readonly string[]): Promise<InitramfsEntry[]> {
+  const modules = await Promise.all(
+    files.map(async (file, index): Promise<InitramfsEntry> => {
+      const path = `/modules/${String(index).padStart(2, '0')}.ko`;
+      return { kind: 'file', path, executable: false, content: await readFile(file) };
+    }),
+  );
+  return [{ kind: 'folder', path: '/modules' }, ...modules];
+}
+
+/** The files of a function beside its program. */
+async function dataEntries(functionRoot: FunctionRoot): Promise<InitramfsEntry[]> {
+  const program = functionCommand(functionRoot, '')[0];
+  const files = functionRoot.manifest.files.filter(({ path }) => path !== program);
+  const entries: InitramfsEntry[] = [];
+  for (const { mode, path } of files) {
+    const content = await readFile(join(functionRoot.folder, path));
+    entries.push({ kind: 'file', path, executable: (mode & 0o111) !== 0, content });
+  }
+  return [...parentFolders(files.map(({ path }) => path)), ...entries];
+}
+
+/** The folders that these files are in, parents first, without those that every guest has. */
+function parentFolders(paths: readonly string[]): InitramfsEntry[] {
+  const folders = new Set<string>();
+  for (const path of paths) {
+    for (let folder = dirname(path); folder !== '/'; folder = dirname(folder)) folders.add(folder);
+  }
+  for (const { path } of BASE) folders.delete(path);
+  return [...folders].toSorted().map((path) => ({ kind: 'folder', path }));
 }
 
 function programEntry(path: string, content: Uint8Array): InitramfsEntry {

@@ -5,8 +5,9 @@ import type { Architecture } from '../../schemas/artefact.ts';
 import { neutralEnvironment } from './command.ts';
 import type { GuestImages, GuestKernel } from './guest-image.ts';
 import { PROBE_MARKER, probeInit } from './probe-init.ts';
-import type { Accelerator } from './qemu-command.ts';
 import { qemuCommand } from './qemu-command.ts';
+import type { KernelForm } from './qemu-command.ts';
+import type { Accelerator } from './qemu-words.ts';
 
 /** What the probe found. */
 export interface AcceleratorChoice {
@@ -25,7 +26,7 @@ const OUTPUT_CHARACTERS_MAX = 64 * 1024;
  */
 export async function chooseAccelerator(
   architecture: Architecture,
-  kernel: GuestKernel,
+  kernel: GuestKernel & { readonly form?: KernelForm },
   images: GuestImages,
 ): Promise<AcceleratorChoice> {
   try {
@@ -39,6 +40,7 @@ export async function chooseAccelerator(
       architecture,
       accelerator: 'kvm',
       kernelFile: kernel.kernelFile,
+      kernelForm: kernel.form ?? 'modular',
       initramfsFile,
       memoryMib: PROBE_MEMORY_MIB,
       processors: 1,
@@ -49,7 +51,7 @@ export async function chooseAccelerator(
 }
 
 /** Boots a guest until it prints the marker. Returns why it did not, or undefined if it did. */
-async function bootProbe(command: readonly string[]): Promise<string | undefined> {
+export async function bootProbe(command: readonly string[]): Promise<string | undefined> {
   const [program = '', ...words] = command;
   const child = spawn(program, words, {
     env: neutralEnvironment,

@@ -10,6 +10,8 @@ export interface BundleOptions {
   readonly rootFolder: string;
   readonly command: readonly string[];
   readonly limits: SandboxLimits;
+  /** File of the network namespace to name. Absent: that of the runtime's command is kept. */
+  readonly netnsPath?: string;
   /** Absent if there are no cgroups; then there are no limits either. */
   readonly cgroupsPath?: string;
   /** True if the cgroups can limit memory and swap together. */
@@ -17,8 +19,8 @@ export interface BundleOptions {
 }
 
 /**
- * The config.json of a bundle, the same for every OCI runtime. It names no network namespace: the
- * runtime's command already stands in the slot's, and the container stays there.
+ * The config.json of a bundle, the same for every OCI runtime. The runtime's command stands in the
+ * slot's network namespace already, and the container stays there without being told.
  * Source: OCI Runtime Specification 1.0.2.
  */
 export function ociConfig(options: BundleOptions): Record<string, unknown> {
@@ -46,7 +48,10 @@ export function ociConfig(options: BundleOptions): Record<string, unknown> {
       mount('/tmp', 'tmpfs', ['nosuid', 'nodev', 'mode=1777']),
     ],
     linux: {
-      namespaces: ['pid', 'ipc', 'uts', 'mount'].map((type) => ({ type })),
+      namespaces: [
+        ...['pid', 'ipc', 'uts', 'mount'].map((type) => ({ type })),
+        ...(options.netnsPath === undefined ? [] : [{ type: 'network', path: options.netnsPath }]),
+      ],
       ...cgroupSection(options),
     },
   };

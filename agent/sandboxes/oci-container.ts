@@ -1,4 +1,4 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errorMessageOf } from '../../schemas/errors.ts';
 import { runCommand } from './command.ts';
@@ -16,16 +16,45 @@ export function stateFolder(context: DriverContext, runtime: string): string {
 
 const DELETE_TIMEOUT_MS = 10_000;
 
+/** A runtime with the command line of runc. */
+export interface ContainerRuntime {
+  /** The program and its global options, to put before the subcommand. */
+  readonly command: readonly string[];
+  /** Folder with the files of its containers' states, each of which begins with the id. */
+  readonly stateFolder: string;
+  /** Words to put before each of its commands in the slot. Absent: none. */
+  readonly wrapper?: readonly string[];
+  /** True if it has to be told the slot's network namespace, though it stands in it. */
+  readonly namesNetwork?: boolean;
+  /** Puts back what the runtime changed in the slot, once the container is gone. */
+  readonly restoreSlot?: () => Promise<void>;
+}
+
 /**
- * Creates a sandbox with a runtime that has the command line of runc.
- *
- * @param runtime the program and its global options, to put before the subcommand.
+ * What a container runs on, for the details of its kind: what differs from other kinds is a
+ * recorded factor.
  */
+export function containerDetails(
+  { cgroups }: DriverContext,
+  own: Record<string, string>,
+): Record<string, string> {
+  return {
+    cgroups: cgroups.mode,
+    wrapper: 'none',
+    root: 'folder, read-only',
+    seccomp: 'none',
+    'user-namespace': 'none',
+    'network-stack': 'kernel',
+    ...own,
+  };
+}
+
+/** Creates a sandbox with a runtime that has the command line of runc. */
 export async function createContainer(
   context: DriverContext,
   spec: SandboxSpec,
   observer: SandboxObserver,
-  runtime: readonly string[],
+  runtime: ContainerRuntime,
 ): Promise<Sandbox> {
   const { cgroups } = context;
   const { id, functionRoot, slot } = spec;
@@ -39,17 +68,20 @@ export async function createContainer(
     command: functionCommandLine(spec, ''),
     limits: spec.limits,
     limitsSwap: cgroups.limitsSwap,
+    ...(runtime.namesNetwork === true ? netns : {}),
     ...(cgroupsPath === undefined ? {} : { cgroupsPath }),
   });
   // Some runtimes speak to a sandbox through a socket that only its network namespace has.
   const enter = slot.netnsPath === undefined ? [] : ['nsenter', `--net=${slot.netnsPath}`, '--'];
-  const inSlot = [...enter, ...runtime];
+  const command = [...(runtime.wrapper ?? []), ...runtime.command];
+  const inSlot = [...enter, ...command];
   const removeBundle = (): Promise<void> => rm(bundle, { recursive: true, force: true });
   try {
     await mkdir(bundle, { recursive: true });
     await writeFile(join(bundle, 'config.json'), JSON.stringify(config));
     const gate = await Gate.create({
-      command: [...runtime, 'run', '--detach', '--bundle', bundle, id],
+      command: [...runtime.command, 'run', '--detach', '--bundle', bundle, id],
+      ...(runtime.wrapper === undefined ? {} : { wrapper: runtime.wrapper }),
       // The runtime makes the cgroup itself and is not in it.
       joinFiles: [],
       ...netns,
@@ -70,9 +102,10 @@ export async function createContainer(
       },
       dispose: async () => {
         try {
-          await deleteContainer(inSlot, id);
+          await deleteContainer(inSlot, id, runtime.stateFolder);
         } finally {
           await removeBundle();
+          await runtime.restoreSlot?.();
         }
       },
     });
@@ -81,11 +114,28 @@ export async function createContainer(
   }
 }
 
-async function deleteContainer(runtime: readonly string[], id: string): Promise<void> {
+async function deleteContainer(
+  runtime: readonly string[],
+  id: string,
+  folder: string,
+): Promise<void> {
   try {
     await runCommand([...runtime, 'delete', '--force', id], { timeoutMs: DELETE_TIMEOUT_MS });
   } catch (error) {
+    const message = errorMessageOf(error);
     // A sandbox that was never started, or whose start failed, is not known to the runtime.
-    if (!/does not exist|not found|no such file/i.test(errorMessageOf(error))) throw error;
+    if (/does not exist|not found|no such file/i.test(message)) return;
+    if (!/unexpected end of JSON/i.test(message)) throw error;
+    // The function was ready, and was removed, before the runtime had written what it started. Its
+    // processes and its cgroup are removed as those of every sandbox.
+    await removeState(folder, id);
+  }
+}
+
+async function removeState(folder: string, id: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    if (name === id || name.startsWith(`${id}_`)) {
+      await rm(join(folder, name), { recursive: true, force: true });
+    }
   }
 }

@@ -7,6 +7,10 @@ const LOAD_ADDRESS = 0x400_000;
 const ELF_HEADER_BYTES = 64;
 const PROGRAM_HEADER_BYTES = 56;
 const CODE_OFFSET = ELF_HEADER_BYTES + PROGRAM_HEADER_BYTES;
+
+/** Address of the first instruction of an {@link elfProgram}. */
+export const ELF_CODE_ADDRESS = LOAD_ADDRESS + CODE_OFFSET;
+
 const MACHINES: Record<Architecture, number> = { x64: 62, arm64: 183 };
 
 /**
@@ -17,14 +21,19 @@ const MACHINES: Record<Architecture, number> = { x64: 62, arm64: 183 };
 export function probeInit(architecture: Architecture): Buffer {
   const message = Buffer.from(`${PROBE_MARKER}\n`);
   const code = architecture === 'x64' ? codeX64(message.length) : codeArm64(message.length);
-  const size = BigInt(CODE_OFFSET + code.length + message.length);
+  return elfProgram(architecture, Buffer.concat([code, message]));
+}
+
+/** A program of one segment, with its code first; it is loaded at {@link ELF_CODE_ADDRESS}. */
+export function elfProgram(architecture: Architecture, codeAndData: Buffer): Buffer {
+  const size = BigInt(CODE_OFFSET + codeAndData.length);
   const head = Buffer.alloc(CODE_OFFSET);
   // 64-bit, little-endian, version 1.
   head.set([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1]);
   head.writeUInt16LE(2, 16);
   head.writeUInt16LE(MACHINES[architecture], 18);
   head.writeUInt32LE(1, 20);
-  head.writeBigUInt64LE(BigInt(LOAD_ADDRESS + CODE_OFFSET), 24);
+  head.writeBigUInt64LE(BigInt(ELF_CODE_ADDRESS), 24);
   head.writeBigUInt64LE(BigInt(ELF_HEADER_BYTES), 32);
   head.writeUInt16LE(ELF_HEADER_BYTES, 52);
   head.writeUInt16LE(PROGRAM_HEADER_BYTES, 54);
@@ -37,7 +46,7 @@ export function probeInit(architecture: Architecture): Buffer {
   head.writeBigUInt64LE(size, 96);
   head.writeBigUInt64LE(size, 104);
   head.writeBigUInt64LE(0x1000n, 112);
-  return Buffer.concat([head, code, message]);
+  return Buffer.concat([head, codeAndData]);
 }
 
 function codeX64(messageLength: number): Buffer {

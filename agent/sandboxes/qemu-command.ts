@@ -1,87 +1,89 @@
 import type { Architecture } from '../../schemas/artefact.ts';
-
-/** Whether the guest's instructions run on the processor or are translated. */
-export type Accelerator = 'kvm' | 'tcg';
-
-/** One guest. */
-export interface GuestOptions {
-  readonly architecture: Architecture;
-  readonly accelerator: Accelerator;
-  readonly kernelFile: string;
-  readonly initramfsFile: string;
-  readonly memoryMib: number;
-  readonly processors: number;
-  /** Path of the first program in the initial RAM file system, and its arguments. */
-  readonly init: readonly [path: string, ...words: string[]];
-  /** The tap device to use. Absent: no network. */
-  readonly network?: { readonly interfaceName: string; readonly macAddress: string };
-  /** Where QEMU listens for one who speaks QMP; see {@link fitsSocket}. Absent: nowhere. */
-  readonly qmpSocket?: string;
-}
-
-/** How QEMU begins the name of the thread of each vCPU: `CPU 0/KVM` or `CPU 0/TCG`. */
-export const VCPU_THREAD_PREFIX = 'CPU ';
-
-// sun_path of unix(7), with the zero at its end.
-const SOCKET_PATH_BYTES_MAX = 107;
-
-/** True if a unix socket can be bound to this path. */
-export function fitsSocket(path: string): boolean {
-  return Buffer.byteLength(path) <= SOCKET_PATH_BYTES_MAX;
-}
-
-/** The program of each architecture. */
-export const QEMU_PROGRAMS: Record<Architecture, string> = {
-  x64: 'qemu-system-x86_64',
-  arm64: 'qemu-system-aarch64',
-};
+import { QEMU_PROGRAMS, commonWords, diskWords, networkWords, quoteValue } from './qemu-words.ts';
+import type { CommonGuestOptions, GuestNetwork } from './qemu-words.ts';
 
 /**
- * The command line of QEMU for one guest with as few devices as possible; the guest's console is
- * QEMU's output.
+ * What a Linux kernel needs of the machine. `modular`: a distribution's, which finds its devices by
+ * ACPI and has their drivers as modules. `whole`: one with all it needs in it and no ACPI, which is
+ * told where the devices are.
+ */
+export type KernelForm = 'modular' | 'whole';
+
+/** One guest with Linux. */
+export interface GuestOptions extends CommonGuestOptions {
+  readonly kernelFile: string;
+  /** Default modular. */
+  readonly kernelForm?: KernelForm;
+  /** Absent: the kernel mounts the disk itself. */
+  readonly initramfsFile?: string;
+  /** A raw image with ext4, this guest's own. Absent: no disk. */
+  readonly diskFile?: string;
+  /** Path of the first program, and its arguments. */
+  readonly init: readonly [path: string, ...words: string[]];
+  /** The tap device to use. Absent: no network. */
+  readonly network?: GuestNetwork;
+  /** Ticks of the time-stamp counter, kHz, for a translated guest. Default: a round number. */
+  readonly tscKhz?: number;
+  /** Absent: a guest that is neither saved nor restored. */
+  readonly saving?: GuestSaving;
+}
+
+/** How a guest is saved, or restored. */
+export interface GuestSaving {
+  /** File that holds the guest's memory. */
+  readonly memoryFile: string;
+  /** `write` changes the file; `restore` reads it, and keeps its own changes to itself. */
+  readonly mode: 'write' | 'restore';
+  /** Unix socket of this process that QEMU connects to, to be told what to do by QMP. */
+  readonly controlSocket: string;
+}
+
+// Where QEMU puts devices on a microvm without ACPI, and the interrupts that belong to them.
+const MMIO = { base: 0xfeb0_0000, bytes: 512, count: 8, firstInterrupt: 5 } as const;
+
+const TSC_KHZ_DEFAULT = 2_000_000;
+
+/**
+ * The command line of QEMU for one Linux guest with as few devices as possible; the guest's console
+ * is QEMU's output.
  */
 export function qemuCommand(options: GuestOptions): string[] {
+  const { architecture, diskFile, initramfsFile, kernelFile } = options;
   return [
-    QEMU_PROGRAMS[options.architecture],
-    ...machineWords(options.architecture, options.accelerator),
-    ...['-accel', options.accelerator],
-    // Names its threads, so that those of vCPUs can be told from the others.
-    ...['-name', 'lockstep,debug-threads=on'],
-    ...['-m', String(options.memoryMib), '-smp', String(options.processors)],
-    ...['-nodefaults', '-no-user-config', '-nographic', '-no-reboot', '-monitor', 'none'],
-    ...['-serial', 'stdio'],
-    ...qmpWords(options),
-    ...['-kernel', options.kernelFile, '-initrd', options.initramfsFile],
+    QEMU_PROGRAMS[architecture],
+    ...machineWords(options),
+    ...commonWords(options),
+    ...savingWords(options),
+    ...['-kernel', kernelFile],
+    ...(initramfsFile === undefined ? [] : ['-initrd', initramfsFile]),
     ...['-append', kernelCommandLine(options)],
-    ...networkWords(options),
+    ...(diskFile === undefined ? [] : diskWords(diskFile, 'device')),
+    ...networkWords(options.network, 'device'),
   ];
 }
 
-function machineWords(architecture: Architecture, accelerator: Accelerator): string[] {
+function machineWords({ accelerator, architecture, kernelForm, saving }: GuestOptions): string[] {
+  const memory = saving === undefined ? '' : ',memory-backend=memory0';
   if (architecture === 'x64') {
-    // Debian's kernel finds the virtio devices by ACPI only.
-    return ['-M', 'microvm,acpi=on', '-cpu', accelerator === 'kvm' ? 'host' : 'Nehalem-v1'];
+    const bus = kernelForm === 'whole' ? 'acpi=off,auto-kernel-cmdline=off' : 'acpi=on';
+    const processor = accelerator === 'kvm' ? 'host' : 'Nehalem-v1';
+    return ['-M', `microvm,${bus}${memory}`, '-cpu', processor];
   }
   return accelerator === 'kvm'
-    ? ['-M', 'virt,gic-version=host', '-cpu', 'host']
-    : ['-M', 'virt,gic-version=2', '-cpu', 'cortex-a53'];
+    ? ['-M', `virt,gic-version=host${memory}`, '-cpu', 'host']
+    : ['-M', `virt,gic-version=2${memory}`, '-cpu', 'cortex-a53'];
 }
 
-function networkWords({ network }: GuestOptions): string[] {
-  if (network === undefined) return [];
+function savingWords({ memoryMib, saving }: GuestOptions): string[] {
+  if (saving === undefined) return [];
+  const share = saving.mode === 'write' ? 'on' : 'off';
+  const file = quoteValue(saving.memoryFile);
   return [
-    ...['-netdev', `tap,id=net0,ifname=${network.interfaceName},script=no,downscript=no`],
-    ...['-device', `virtio-net-device,netdev=net0,mac=${network.macAddress}`],
-  ];
-}
-
-function qmpWords({ qmpSocket }: GuestOptions): string[] {
-  if (qmpSocket === undefined) return [];
-  // A comma in a value is written twice.
-  const path = qmpSocket.replaceAll(',', ',,');
-  return [
-    ...['-chardev', `socket,id=qmp,path=${path},server=on,wait=off`],
-    ...['-mon', 'chardev=qmp,mode=control'],
+    '-object',
+    `memory-backend-file,id=memory0,size=${memoryMib}M,mem-path=${file},share=${share}`,
+    ...['-chardev', `socket,id=control,path=${quoteValue(saving.controlSocket)}`],
+    ...['-mon', 'chardev=control,mode=control'],
+    ...(saving.mode === 'restore' ? ['-incoming', 'defer'] : []),
   ];
 }
 
@@ -98,7 +100,10 @@ function kernelCommandLine(options: GuestOptions): string {
     'initcall_blacklist=init_kprobe_trace,load_system_certificate_list,crypto_kdf108_init,' +
       'cubictcp_register',
     ...clockWords(options),
-    `rdinit=${path}`,
+    ...deviceWords(options),
+    ...(options.initramfsFile === undefined
+      ? ['root=/dev/vda', 'rootfstype=ext4', 'rw', `init=${path}`]
+      : [`rdinit=${path}`]),
     '--',
     ...words,
   ].join(' ');
@@ -106,8 +111,23 @@ function kernelCommandLine(options: GuestOptions): string {
 
 // The machine has no timer to calibrate the time-stamp counter by, and without KVM's clock the
 // kernel would wait for one for ever; so it is told a frequency.
-function clockWords({ architecture, accelerator }: GuestOptions): string[] {
+function clockWords({ accelerator, architecture, tscKhz }: GuestOptions): string[] {
   return architecture === 'x64' && accelerator === 'tcg'
-    ? ['tsc_early_khz=2000000', 'no_timer_check']
+    ? [`tsc_early_khz=${tscKhz ?? TSC_KHZ_DEFAULT}`, 'tsc=reliable', 'no_timer_check']
     : [];
+}
+
+// QEMU would write these words behind the two hyphens, where the kernel does not look for them. A
+// place without a device costs one look.
+function deviceWords({ architecture, kernelForm }: GuestOptions): string[] {
+  if (!isToldDevices(architecture, kernelForm)) return [];
+  return Array.from({ length: MMIO.count }, (_, index) => {
+    const address = (MMIO.base + index * MMIO.bytes).toString(16);
+    return `virtio_mmio.device=${MMIO.bytes}@0x${address}:${MMIO.firstInterrupt + index}`;
+  });
+}
+
+function isToldDevices(architecture: Architecture, form: KernelForm = 'modular'): boolean {
+  // On arm64 every kernel gets a device tree.
+  return architecture === 'x64' && form === 'whole';
 }

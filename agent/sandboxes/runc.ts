@@ -1,7 +1,7 @@
 import { LockstepError } from '../../schemas/errors.ts';
 import { runCommand } from './command.ts';
 import type { DriverContext, SandboxDriver } from './driver.ts';
-import { createContainer, stateFolder } from './oci-container.ts';
+import { containerDetails, createContainer, stateFolder } from './oci-container.ts';
 
 /** A container: namespaces and a cgroup, made by runc from an OCI bundle, without a daemon. */
 export const runcDriver: SandboxDriver = {
@@ -9,7 +9,10 @@ export const runcDriver: SandboxDriver = {
   slotKind: 'veth',
   detect,
   create: (context, spec, observer) =>
-    createContainer(context, spec, observer, ['runc', '--root', stateFolder(context, 'runc')]),
+    createContainer(context, spec, observer, {
+      stateFolder: stateFolder(context, 'runc'),
+      command: ['runc', '--root', stateFolder(context, 'runc')],
+    }),
 };
 
 async function detect(context: DriverContext): Promise<Record<string, string>> {
@@ -23,5 +26,5 @@ async function detect(context: DriverContext): Promise<Record<string, string>> {
     });
   }
   const version = /^runc version (\S+)/m.exec(text)?.[1] ?? 'unknown';
-  return { version, cgroups: context.cgroups.mode };
+  return containerDetails(context, { version });
 }

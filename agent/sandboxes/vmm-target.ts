@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { VmmTarget } from '../collectors/collector.ts';
 import type { DriverContext, SandboxSpec } from './driver.ts';
 import type { AcceleratorChoice } from './kvm-probe.ts';
-import { VCPU_THREAD_PREFIX, fitsSocket } from './qemu-command.ts';
+import { VCPU_THREAD_PREFIX, fitsSocket } from './qemu-words.ts';
 
 const REASON_CHARACTERS_MAX = 400;
 

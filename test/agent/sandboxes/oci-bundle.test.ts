@@ -17,6 +17,12 @@ test('ociConfig names no network namespace, so the container stays in its slot',
   );
 });
 
+test('ociConfig names the network namespace for a runtime that has to be told', (t) => {
+  const config = ociConfig({ ...OPTIONS, netnsPath: '/scratch/netns/0' });
+  const { linux } = config as { linux: { namespaces: Record<string, string>[] } };
+  t.deepEqual(linux.namespaces.at(-1), { type: 'network', path: '/scratch/netns/0' });
+});
+
 test('ociConfig gives a read-only root, no terminal and no capability', (t) => {
   const config = ociConfig(OPTIONS) as {
     root: unknown;

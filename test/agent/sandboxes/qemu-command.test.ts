@@ -1,6 +1,7 @@
 import test from 'ava';
-import { fitsSocket, qemuCommand } from '../../../agent/sandboxes/qemu-command.ts';
+import { qemuCommand } from '../../../agent/sandboxes/qemu-command.ts';
 import type { GuestOptions } from '../../../agent/sandboxes/qemu-command.ts';
+import { fitsSocket } from '../../../agent/sandboxes/qemu-words.ts';
 
 const OPTIONS: GuestOptions = {
   architecture: 'x64',
@@ -58,4 +59,30 @@ test('fitsSocket counts bytes up to the limit of the kernel', (t) => {
   t.true(fitsSocket('x'.repeat(107)));
   t.false(fitsSocket('x'.repeat(108)));
   t.false(fitsSocket('ä'.repeat(54)));
+});
+
+test('qemuCommand tells a whole kernel where its devices are, in front of the two hyphens', (t) => {
+  const { initramfsFile, ...rest } = OPTIONS;
+  const command = qemuCommand({ ...rest, kernelForm: 'whole', diskFile: '/s/root.ext4' });
+  t.is(wordAfter(command, '-M'), 'microvm,acpi=off,auto-kernel-cmdline=off');
+  const [kernel = '', words] = (wordAfter(command, '-append') ?? '').split(' -- ');
+  t.is(kernel.match(/virtio_mmio\.device=512@0x/g)?.length, 8);
+  t.true(kernel.includes('virtio_mmio.device=512@0xfeb00e00:12'));
+  t.regex(kernel, / root=\/dev\/vda rootfstype=ext4 rw init=\/function$/);
+  t.is(words, '--listen 10.77.0.2:8080');
+  t.false(command.includes('-initrd') || initramfsFile === undefined);
+});
+
+test('qemuCommand writes the memory of a guest to be saved, not that of a restored one', (t) => {
+  const saving = { memoryFile: '/s/m', mode: 'write', controlSocket: '/s/c' } as const;
+  const write = qemuCommand({ ...OPTIONS, saving });
+  t.is(
+    wordAfter(write, '-object'),
+    'memory-backend-file,id=memory0,size=512M,mem-path=/s/m,share=on',
+  );
+  t.false(write.includes('-incoming'));
+  const restored = qemuCommand({ ...OPTIONS, saving: { ...saving, mode: 'restore' } });
+  t.regex(wordAfter(restored, '-object') ?? '', /share=off$/);
+  t.is(wordAfter(restored, '-incoming'), 'defer');
+  t.is(wordAfter(restored, '-M'), 'microvm,acpi=on,memory-backend=memory0');
 });

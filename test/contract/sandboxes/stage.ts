@@ -12,7 +12,8 @@ import { SlotPool } from '../../../agent/sandboxes/network.ts';
 import type { Slot } from '../../../agent/sandboxes/network.ts';
 import { drivers } from '../../../agent/sandboxes/registry.ts';
 import type { Phase } from '../../../schemas/result.ts';
-import type { SandboxName } from '../../../schemas/sandbox.ts';
+import { traitsOf } from '../../../schemas/sandbox.ts';
+import type { SandboxName, SandboxTraits } from '../../../schemas/sandbox.ts';
 
 /** What the inner part of the suite is told. */
 export interface StageSetUp {
@@ -23,7 +24,11 @@ export interface StageSetUp {
   /** Folder of the misbehaving function. */
   readonly misbehaveFolder: string;
   readonly guestKernelFolder?: string;
+  readonly imagesFolder: string;
 }
+
+/** Something that a driver must do on the stage; throws if it does not. */
+export type Check = (stage: Stage) => Promise<void>;
 
 /** One sandbox on the stage, with everything that was told about it. */
 export interface Actor {
@@ -51,6 +56,7 @@ export interface Surroundings {
 export class Stage {
   readonly setUp: StageSetUp;
   readonly driver: SandboxDriver;
+  readonly traits: SandboxTraits;
   readonly context: DriverContext;
   readonly slots: SlotPool;
   readonly #ready: ReadyListener;
@@ -59,16 +65,18 @@ export class Stage {
   private constructor(setUp: StageSetUp, context: DriverContext, ready: ReadyListener) {
     this.setUp = setUp;
     this.driver = drivers[setUp.sandbox];
+    this.traits = traitsOf(setUp.sandbox);
     this.context = context;
     this.slots = new SlotPool(setUp.scratchFolder);
     this.#ready = ready;
   }
 
   static async open(setUp: StageSetUp): Promise<Stage> {
-    const { cgroupName, guestKernelFolder, scratchFolder } = setUp;
+    const { cgroupName, guestKernelFolder, imagesFolder, scratchFolder } = setUp;
     const cgroups = await Cgroups.open({ cgroupName });
     const context = {
       scratchFolder,
+      imagesFolder,
       cgroups,
       ...(guestKernelFolder === undefined ? {} : { guestKernelFolder }),
     };

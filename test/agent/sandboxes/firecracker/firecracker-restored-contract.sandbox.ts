@@ -1,0 +1,3 @@
+import { testContractWithFake } from './fake-contract.ts';
+
+await testContractWithFake('firecracker-restored');
