@@ -53,7 +53,7 @@ export default {
       from: {
         path:
           '^(agent/(sandboxes|collectors|procedures|runner|sampler)|' +
-          'coordinator/(analysis|report)|telemetry/otlp)/',
+          'coordinator/(analysis|report|study)|telemetry/otlp)/',
       },
       to: { path: `^bus/|${NATS}|node_modules/@opentelemetry/` },
     },

@@ -71,14 +71,22 @@ export class Artefacts {
     return { functions, tools, ...images, guestKernelFolder };
   }
 
-  /** What the coordinator has published now: everything that probes can be made with. */
-  async equipFromNames(functionNames: readonly string[]): Promise<Equipment> {
-    const digests: string[] = [];
-    for (const name of functionNames) {
-      const digest = await this.#store.lookupName(name);
-      if (digest !== undefined) digests.push(digest);
+  /**
+   * What probes can be made with.
+   *
+   * @param functionNames lists of names; of each the first function that the coordinator has
+   */
+  async equipFromNames(functionNames: readonly (readonly string[])[]): Promise<Equipment> {
+    const digests = new Set<string>();
+    for (const alternatives of functionNames) {
+      for (const name of alternatives) {
+        const digest = await this.#store.lookupName(name);
+        if (digest === undefined) continue;
+        digests.add(digest);
+        break;
+      }
     }
-    return this.equip(digests, await this.#store.lookupName(GUEST_KERNEL_NAME));
+    return this.equip([...digests], await this.#store.lookupName(GUEST_KERNEL_NAME));
   }
 
   async #folderOf(digest: string): Promise<string> {

@@ -64,8 +64,8 @@ export class Prober {
     const { cgroupName, artefacts, runner: options } = this.#parts;
     let runner: RunnerClient | undefined;
     try {
-      const functions = sandboxes.flatMap((name) => PROBE_FUNCTIONS[traitsOf(name).runs]);
-      const equipment = await artefacts.equipFromNames([...new Set(functions)]);
+      const functions = sandboxes.map((name) => PROBE_FUNCTIONS[traitsOf(name).runs]);
+      const equipment = await artefacts.equipFromNames(functions);
       const started = await RunnerClient.start(options);
       runner = started;
       signal.addEventListener('abort', () => void started.close(), { once: true });

@@ -100,7 +100,7 @@ export class Coordinator {
 
   private constructor(
     options: CoordinatorOptions,
-    parts: Pick<ExecutionPorts, 'registry' | 'recorder' | 'samples' | 'barriers'>,
+    parts: Pick<ExecutionPorts, 'registry' | 'recorder' | 'samples' | 'barriers' | 'publish'>,
   ) {
     const { bus, tracer = trace.getTracer('lockstep'), onQuiet = () => undefined } = options;
     const tracing = { tracer, line: new UtcLine(), onQuiet };
@@ -134,7 +134,7 @@ export class Coordinator {
     await ensureStream(bus, TELEMETRY);
     const devices = await openBucket(bus, { bucket: DEVICES_BUCKET, schema: Device, logger });
     const store = await openArtefactStore(bus, { create: true, logger });
-    await publishAll(store, cache);
+    await publishFirst(store, cache);
     const deviceStore = {
       list: async () => [...(await devices.list()).values()],
       put: async (deviceId: string, device: Device) => {
@@ -149,6 +149,7 @@ export class Coordinator {
       recorder,
       samples: new SampleRecorder(dataFolder, logger, seals),
       barriers: new BarrierDesk(),
+      publish: (digest) => store.publish(cache, digest),
     });
     coordinator.#listening.push(listening);
     await coordinator.#endInterruptedRuns();
@@ -361,8 +362,22 @@ export class Coordinator {
 }
 
 /** Puts everything that the set-up built into the store, names last. */
-async function publishAll(store: ArtefactStore, cache: ArtefactCache): Promise<void> {
+/**
+ * What devices try their sandboxes with; the first of each that was built. All else is published
+ * when a run first needs it: the large ones take seconds.
+ */
+const PUBLISHED_AT_START = [
+  ['hello-go', 'hello-node'],
+  ['hello-wasm'],
+  ['hello-worker'],
+  ['guest-kernel'],
+] as const;
+
+async function publishFirst(store: ArtefactStore, cache: ArtefactCache): Promise<void> {
   const names = await cache.names();
-  for (const digest of Object.values(names)) await store.publish(cache, digest);
+  for (const alternatives of PUBLISHED_AT_START) {
+    const digest = alternatives.map((name) => names[name]).find((one) => one !== undefined);
+    if (digest !== undefined) await store.publish(cache, digest);
+  }
   await store.publishNames(names);
 }

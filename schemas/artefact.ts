@@ -50,8 +50,8 @@ export const ArtefactManifest = z.object({
     .optional()
     .meta({
       description:
-        'wasm: a WebAssembly module with WASI. worker: a script for workerd. Absent: a program of ' +
-        "the device's own architecture.",
+        'wasm: a WebAssembly module with WASI. worker: a script for workerd. Absent: a ' +
+        "program of the device's own architecture.",
     }),
   toolchain: z
     .record(z.string().max(64), z.string().max(256))

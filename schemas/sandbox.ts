@@ -25,7 +25,7 @@ export interface SandboxTraits {
   readonly endsWithoutFunction?: true;
   /** True if its kernel runs one process only: a function can't have children. */
   readonly hasOneProcess?: true;
-  /** True if a daemon serves all its sandboxes; it begins with `detect` and ends with the runner. */
+  /** True if a daemon serves all its sandboxes, from `detect` to the end of the runner. */
   readonly hasDaemon?: true;
 }
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { DeviceFacts } from './device.ts';
 import { Failure } from './failure.ts';
-import { MeasureName } from './measurement.ts';
+import { Measurement } from './measurement.ts';
 import { ProcedureKind } from './procedure.ts';
 import { protocolField } from './protocol.ts';
 import { SandboxName } from './sandbox.ts';
@@ -45,7 +45,7 @@ export const SelftestTrials = z.object({
   toResponseMs: Spread.optional().meta({
     description: 'From the request to the last byte of the first response, ms.',
   }),
-  measurements: z.partialRecord(MeasureName, Spread).optional().meta({
+  measurements: z.partialRecord(Measurement.shape.measure, Spread).optional().meta({
     description: 'What the procedure measured, whatever its labels, in the unit of the measure.',
   }),
   conditions: z.record(z.string(), z.string()).optional().meta({

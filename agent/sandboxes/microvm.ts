@@ -21,6 +21,10 @@ export const microvmDriver: SandboxDriver = {
   name: 'microvm',
   slotKind: 'tap',
   detect: describeMicrovm,
+  coldFiles: async (context, functionRoot) => {
+    const { images, kernel } = await findMicrovmHost(context);
+    return [kernel.kernelFile, await images.forFunction(functionRoot, kernel)];
+  },
   create,
 };
 

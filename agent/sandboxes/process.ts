@@ -1,3 +1,5 @@
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import type {
   DriverContext,
   Sandbox,
@@ -31,9 +33,14 @@ async function create(
   const { id, functionRoot, slot } = spec;
   const netns = slot.netnsPath === undefined ? {} : { netnsPath: slot.netnsPath };
   await assertRunnable(functionRoot);
+  // The device's /tmp outlives the sandbox and is every sandbox's.
+  const workFolder = join(context.scratchFolder, 'work', id);
+  const removeWork = (): Promise<void> => rm(workFolder, { recursive: true, force: true });
   try {
+    await mkdir(workFolder, { recursive: true });
     await cgroups.create(id, spec.limits);
     const gate = await Gate.create({
+      wrapper: ['env', `TMPDIR=${workFolder}`],
       command: functionCommandLine(spec, functionRoot.folder),
       joinFiles: cgroups.joinFiles(id),
       ...netns,
@@ -53,9 +60,9 @@ async function create(
         gate.kill('SIGTERM');
         return Promise.resolve();
       },
-      dispose: () => Promise.resolve(),
+      dispose: removeWork,
     });
   } catch (error) {
-    return undo([() => cgroups.remove(id), () => cgroups.killAll(id)], error);
+    return undo([removeWork, () => cgroups.remove(id), () => cgroups.killAll(id)], error);
   }
 }

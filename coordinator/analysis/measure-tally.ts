@@ -32,10 +32,10 @@ export class MeasureTally {
     for (const sharing of groupBy(kept, keyOf).values()) this.#addUnit(sharing);
   }
 
-  /** Every line, in the order of cells and measures as they came; nothing without any. */
-  summary(coverage: number): Pick<RunSummary, 'measures'> {
-    const measures = [...this.#lines.values()].flatMap((lines) =>
-      [...lines.values()].map((line) => summaryOf(line, coverage)),
+  /** Every line, in the order of the cells, then of the measures as they came. */
+  summary(cellIds: Iterable<string>, coverage: number): Pick<RunSummary, 'measures'> {
+    const measures = [...cellIds].flatMap((cellId) =>
+      [...(this.#lines.get(cellId)?.values() ?? [])].map((line) => summaryOf(line, coverage)),
     );
     return measures.length === 0 ? {} : { measures };
   }

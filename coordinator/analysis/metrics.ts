@@ -56,7 +56,8 @@ export interface Measures {
    * Of a cold-start: request to first byte of its one sandbox. Of a burst: request of the trial
    * to the last byte of the last sandbox. Of a warm-call: the first call to the last byte of the
    * last sandbox. Of work that is called: the first call, of a warm trial the median of its calls.
-   * Of what is watched or loaded: from the first request to the end of use. Of a no-op, which starts no sandbox: the lateness of the start, which may be
+   * Of what is watched or loaded: from the first request to the end of use. Of a no-op, which
+   * starts no sandbox: the lateness of the start, which may be
    * negative. Absent for a failed result or without the stamps.
    */
   readonly latencyNs?: number;

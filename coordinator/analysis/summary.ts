@@ -121,7 +121,7 @@ export class SummaryFold {
       exceptions: this.#exceptions,
       exceptionCount: this.#exceptionCount,
       setUps: this.#conditions.setUps,
-      ...this.#measures.summary(coverage),
+      ...this.#measures.summary(this.#cells.keys(), coverage),
       ...this.#memory.summary(),
       ...(telemetry === undefined ? {} : { telemetry }),
       ...(findings === undefined ? {} : { samples: findings }),

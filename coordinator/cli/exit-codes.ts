@@ -10,7 +10,7 @@ export const EXIT_CODES = {
   usage: 2,
   /** The coordinator, the NATS server or an OTLP endpoint could not be reached, or refused. */
   unreachable: 4,
-  /** The run ended, but not as completed. */
+  /** The run ended, but not as completed; a kind of sandbox failed its test. */
   runFailed: 5,
   /** A cell has become slower than in the baseline, by more than the margin, or fails more. */
   regression: 6,

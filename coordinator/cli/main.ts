@@ -3,6 +3,7 @@ import { Command, CommanderError, Option } from 'commander';
 import { VERSION } from '../../schemas/version.ts';
 import { PROTOCOLS } from '../../telemetry/endpoints/endpoint-settings.ts';
 import type { CompareOptions } from './commands/compare.ts';
+import { addImagesCommand } from './commands/images-command.ts';
 import type { ImportOptions } from './commands/import.ts';
 import {
   positiveNumber,
@@ -17,9 +18,12 @@ import type { ReportOptions } from './commands/report.ts';
 import type { QueryOptions } from './commands/query.ts';
 import type { ResultsOptions } from './commands/results.ts';
 import type { RunOptions } from './commands/run.ts';
+import { addSelftestCommand } from './commands/selftest-command.ts';
+import type { StudyOptions } from './commands/study.ts';
 import type { TrendOptions } from './commands/trend.ts';
 import type { CoordinatorOptions, UpOptions } from './commands/up.ts';
 import type { ClientOptions } from './client.ts';
+import { ARMS } from '../study/suite.ts';
 import { EXIT_CODES } from './exit-codes.ts';
 import { CHECKOUT_FOLDER } from './home.ts';
 import { runCommand } from './session.ts';
@@ -86,6 +90,23 @@ program
   .option('--experiment <file>', 'experiment file', QUICKSTART)
   .action((options: QuickstartOptions) =>
     execute(async () => (await import('./commands/quickstart.ts')).quickstart(options)),
+  );
+program
+  .command('study')
+  .description('run the experiments of arXiv 2403.00515, and compare with what was published')
+  .addOption(new Option('--arm <name>', 'how it is done (default: faithful)').choices(ARMS))
+  .option('--quick', 'as --arm quick: a part of everything, in some minutes')
+  .option('--only <names>', 'experiments, separated by commas', (text: string) => text.split(','))
+  .option('--resume [study]', 'go on with a study: its id or folder (default: the newest)')
+  .option('--study <id>', 'id of the study, which is begun or gone on with')
+  .option('--plan', 'say how long it will take, and do nothing')
+  .option(...agentsOption, 1)
+  .option(...sandboxesOption)
+  .option('--out <file>', 'the HTML report also to this file')
+  .option('--json', 'as JSON')
+  .option('--markdown', 'report.md beside the HTML report')
+  .action((options: StudyOptions) =>
+    execute(async () => (await import('./commands/study.ts')).study(options)),
   );
 program
   .command('up')
@@ -301,6 +322,8 @@ program
   .action((options: OtelCheckOptions) =>
     execute(async () => (await import('./commands/otel.ts')).otelCheck(options)),
   );
+addImagesCommand(program, execute);
+addSelftestCommand(program, execute);
 program
   .command('doctor')
   .description('say what this machine has and lacks, and how to get it')

@@ -1,6 +1,7 @@
 import type { Bus } from '../../bus/bus.ts';
 import { LockstepError, errorMessageOf } from '../../schemas/errors.ts';
 import type { Plan } from '../../schemas/plan.ts';
+import type { Run } from '../../schemas/run.ts';
 import type { BarrierDesk } from './barrier-desk.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { Fleet } from './fleet.ts';
@@ -23,6 +24,8 @@ export interface ExecutionPorts {
   readonly recorder: Recorder;
   readonly samples: SampleRecorder;
   readonly barriers: BarrierDesk;
+  /** Makes an artefact available to devices, if it is not yet. */
+  readonly publish: (digest: string) => Promise<void>;
   /** True if the relay has an endpoint, so that devices need encode what it would send. */
   readonly exportsTelemetry: () => boolean;
   readonly tracing: Tracing;
@@ -66,6 +69,7 @@ export async function executeRun(
   try {
     await tracer.traceRun(async () => {
       await journal.enter('preparing', `preparing ${deviceIds.length} devices`);
+      for (const digest of digestsOf(run)) await ports.publish(digest);
       await prepareAll(fleet, journal);
       if (signal.aborted) return;
       await journal.update({ startedAtUtcMs: Date.now() });
@@ -78,6 +82,13 @@ export async function executeRun(
     await samples.settle(journal, signal);
     await writeRunTables(journal, signal);
   }
+}
+
+function digestsOf({ functions, guestKernelDigest, tools = [] }: Run): string[] {
+  return [
+    ...[...functions, ...tools].map(({ digest }) => digest),
+    ...(guestKernelDigest === undefined ? [] : [guestKernelDigest]),
+  ];
 }
 
 async function prepareAll(fleet: Fleet, journal: RunJournal): Promise<void> {

@@ -1,4 +1,4 @@
-import type { ProcedureKind } from '../../schemas/experiment.ts';
+import type { ProcedureKind } from '../../schemas/procedure.ts';
 import type { Failure } from '../../schemas/failure.ts';
 import type { Limitation, Provenance } from '../../schemas/provenance.ts';
 import type { Cell } from '../../schemas/result.ts';

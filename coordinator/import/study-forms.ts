@@ -1,4 +1,4 @@
-import type { ProcedureKind } from '../../schemas/experiment.ts';
+import type { ProcedureKind } from '../../schemas/procedure.ts';
 import type { LimitationCode, Provenance } from '../../schemas/provenance.ts';
 import type { DraftShape } from './draft.ts';
 

@@ -3,6 +3,7 @@ import type { MeasureName } from '../../schemas/measurement.ts';
 import type { Interval, MeasureSummary } from '../analysis/run-summary.ts';
 
 const ABSENT = '-';
+const SMALL_BYTES = 100_000;
 
 /** The columns of {@link measureRows}. */
 export const MEASURE_HEADER: readonly string[] = [
@@ -36,7 +37,7 @@ const SHOWN: Readonly<Record<(typeof MEASURES)[MeasureName]['unit'], readonly [n
 /** A row of texts per line of the summary. */
 export function measureRows(measures: readonly MeasureSummary[]): string[][] {
   return measures.map((line) => {
-    const [divisor, unit] = SHOWN[MEASURES[line.measure].unit];
+    const [divisor, unit] = shownUnit(line);
     const text = (value: number): string => figure(value / divisor);
     return [
       line.cellId,
@@ -50,6 +51,12 @@ export function measureRows(measures: readonly MeasureSummary[]): string[][] {
       unit,
     ];
   });
+}
+
+/** Small sizes stay in bytes. */
+function shownUnit({ measure, max }: MeasureSummary): readonly [number, string] {
+  const { unit } = MEASURES[measure];
+  return unit === 'By' && max < SMALL_BYTES ? [1, 'bytes'] : SHOWN[unit];
 }
 
 /** Labels as `name=value`, or a dash. */

@@ -54,7 +54,8 @@ function ratioText(
   value: number,
   interval: { readonly lower: number; readonly upper: number } | undefined,
 ): string {
-  return `${figure(value)}${interval === undefined ? ', no interval' : ` ${intervalText(interval)}`}`;
+  const within = interval === undefined ? ', no interval' : ` ${intervalText(interval)}`;
+  return figure(value) + within;
 }
 
 function publishedRatio({ ratio, interval }: PublishedFigure): string | undefined {
@@ -63,13 +64,14 @@ function publishedRatio({ ratio, interval }: PublishedFigure): string | undefine
   return ratioText(ratio, { lower: interval[0], upper: interval[1] });
 }
 
-function noteOf({ status, reason, target, standIn }: StudyRow): string {
+function noteOf({ status, reason, unlike, target, standIn }: StudyRow): string {
   const words: string[] = status === 'filled' ? [] : [status];
   if (reason !== undefined) words.push(reason);
+  if (unlike !== undefined) words.push(unlike);
   if (standIn !== undefined && status === 'filled') {
     words.push(`stands for ${target ?? ''}: ${standIn}`);
   }
-  return words.join(': ');
+  return words.join(status === 'filled' ? '; ' : ': ');
 }
 
 /** What became of an experiment, in a line. */

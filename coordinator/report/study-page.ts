@@ -20,8 +20,8 @@ const ARM_TEXTS = {
     'Faithful arm: the parameters and the fixed order of the study. What it did once is done ' +
     'once here too, and has no interval; the rigorous arm judges that.',
   rigorous:
-    'Rigorous arm: randomised blocks, repeated until each cell is precise, or as often as it takes ' +
-    'for an interval.',
+    'Rigorous arm: randomised blocks, repeated until each cell is precise, or as often as it ' +
+    'takes for an interval.',
   quick:
     'Quick arm: a few repetitions with less work, to see what this machine can do. Claims about ' +
     'more than it does are not judged.',

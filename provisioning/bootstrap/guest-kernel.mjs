@@ -1,6 +1,15 @@
-import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, join } from 'node:path';
 import { runCommand } from './command.mjs';
+import { readIfThere } from './machine.mjs';
 import { installFolder, makeWorkFolder, runApt } from './private-packages.mjs';
 
 const FOLDER_PREFIX = 'kernel-';
@@ -8,14 +17,23 @@ const DOWNLOAD_TIMEOUT_MS = 180_000;
 const QUERY_TIMEOUT_MS = 20_000;
 const UNPACK_TIMEOUT_MS = 120_000;
 
-/** What a guest needs to have a network, in the order to load. */
-const MODULES = ['virtio_ring', 'virtio', 'virtio_mmio', 'failover', 'net_failover', 'virtio_net'];
+/** What a guest needs to have a network and a disk, in the order to load. */
+const MODULES = [
+  ...['virtio_ring', 'virtio', 'virtio_mmio', 'failover', 'net_failover', 'virtio_net'],
+  'virtio_blk',
+];
+
+/** Names what was kept: a kernel of an earlier release may lack what guests need by now. */
+const KEPT_FILE = 'kept-modules';
 
 /** The kernel from an earlier set-up; undefined if there is none. */
 export function findGuestKernel(toolsFolder) {
   const names = existsSync(toolsFolder) ? readdirSync(toolsFolder).sort().reverse() : [];
   const name = names.find(
-    (one) => one.startsWith(FOLDER_PREFIX) && existsSync(join(toolsFolder, one, 'vmlinuz')),
+    (one) =>
+      one.startsWith(FOLDER_PREFIX) &&
+      existsSync(join(toolsFolder, one, 'vmlinuz')) &&
+      readIfThere(join(toolsFolder, one, KEPT_FILE)) === MODULES.join('\n'),
   );
   if (name === undefined) return undefined;
   return { path: join(toolsFolder, name), version: name.slice(FOLDER_PREFIX.length) };
@@ -77,6 +95,7 @@ async function keepKernel(toolsFolder, work) {
   copyFileSync(join(boot, image), join(draft, 'vmlinuz'));
   const reason = await keepModules(findModuleFolder(work, release), join(draft, 'modules'));
   if (reason !== '') return reason;
+  writeFileSync(join(draft, KEPT_FILE), MODULES.join('\n'));
   installFolder(draft, join(toolsFolder, `${FOLDER_PREFIX}${release}`));
   return '';
 }

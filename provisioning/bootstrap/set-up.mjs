@@ -17,10 +17,12 @@ const BUILD_TIMEOUT_MS = 600_000;
  * Does only what is not done yet, one process at a time.
  *
  * @param {{checkout: string, mayInstall: boolean, report: import('./report.mjs').Report,
- *   forTests?: boolean}} options `forTests`: what only the tests need, too
+ *   forTests?: boolean, sandboxes?: string[]}} options `forTests`: what only the tests need, too;
+ *   `sandboxes`: kinds of sandbox whose own packages are wanted
  * @throws SetupError if the project cannot work without what is missing.
  */
-export async function setUp({ checkout, mayInstall, report, forTests = false }) {
+export async function setUp(options) {
+  const { checkout, mayInstall, report, forTests = false, sandboxes = [] } = options;
   const machine = readMachine();
   if (machine === undefined) {
     throw new SetupError(
@@ -38,7 +40,7 @@ export async function setUp({ checkout, mayInstall, report, forTests = false }) 
     removeWorkFolders(toolsFolder);
     if (machine.isRoot && mayInstall) removeOwnPolicy();
     await report.time(() => setUpNodeModules(checkout));
-    await setUpSystem({ machine, mayInstall, report, forTests });
+    await setUpSystem({ machine, mayInstall, report, forTests, sandboxes });
     const mayFetch = mayInstall;
     const tools = await setUpTools({ toolsFolder, machine, mayFetch, report, forTests });
     writeTools(toolsFolder, { ...tools, missing: report.missing });

@@ -1,5 +1,6 @@
 import { findProgram, hasStaticCompiler } from './machine.mjs';
 import { runApt } from './private-packages.mjs';
+import { sandboxNeeds } from './sandbox-packages.mjs';
 import { withoutServices } from './service-policy.mjs';
 
 const INSTALL_TIMEOUT_MS = 900_000;
@@ -10,11 +11,12 @@ const LOCK_WORDS = ['-o', 'DPkg::Lock::Timeout=180', '-o', 'Dpkg::Options::=--fo
 
 /**
  * What sandboxes and functions need of the system: the programs that show that a package is there,
- * and why it matters. The tests need a browser besides; nothing else does.
+ * and why it matters. The tests need a browser besides, and nothing else does; kinds of sandbox
+ * that are named need their own packages.
  *
  * @returns {{name: string, packages: string[], isThere: () => boolean, why: string}[]}
  */
-export function systemNeeds(machine, { forTests = false } = {}) {
+export function systemNeeds(machine, { forTests = false, sandboxes = [] } = {}) {
   return [
     need('runc', ['runc'], ['runc'], 'Containers (sandbox runc) cannot be measured without it.'),
     need('runsc', ['runsc'], ['runsc'], 'gVisor sandboxes cannot be measured without it.'),
@@ -41,6 +43,7 @@ export function systemNeeds(machine, { forTests = false } = {}) {
     ...(forTests
       ? [need('chromium', ['chromium'], ['chromium'], 'Reports are not checked in a browser.')]
       : []),
+    ...sandboxNeeds(machine, sandboxes),
   ];
 }
 
@@ -48,10 +51,11 @@ export function systemNeeds(machine, { forTests = false } = {}) {
  * Installs what is missing where that is allowed, and says what is missing still.
  *
  * @param {{machine: object, mayInstall: boolean, report: import('./report.mjs').Report,
- *   forTests?: boolean, allNeeds?: ReturnType<typeof systemNeeds>}} setup
+ *   forTests?: boolean, sandboxes?: string[], allNeeds?: ReturnType<typeof systemNeeds>}} setup
  */
-export async function setUpSystem({ machine, mayInstall, report, forTests, allNeeds }) {
-  const known = allNeeds ?? systemNeeds(machine, { forTests });
+export async function setUpSystem(setup) {
+  const { machine, mayInstall, report, forTests, sandboxes, allNeeds } = setup;
+  const known = allNeeds ?? systemNeeds(machine, { forTests, sandboxes });
   const needs = known.filter((need) => !need.isThere());
   if (needs.length === 0) return;
   let reason = '';

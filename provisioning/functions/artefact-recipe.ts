@@ -11,7 +11,7 @@ export interface MissingThing {
 /** What a recipe makes: a manifest without what is the same for all. */
 export type ArtefactParts = Pick<
   ArtefactManifest,
-  'kind' | 'name' | 'files' | 'entry' | 'staticBinary' | 'toolchain'
+  'kind' | 'name' | 'files' | 'entry' | 'staticBinary' | 'form' | 'toolchain'
 >;
 
 /** How one artefact is made. */

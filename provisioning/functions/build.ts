@@ -4,10 +4,16 @@ import { join } from 'node:path';
 import { ArtefactCache } from '../../bus/artefact-cache.ts';
 import { LockstepError, errorMessageOf } from '../../schemas/errors.ts';
 import { PROTOCOL_VERSION } from '../../schemas/protocol.ts';
+import { loadGenerator } from '../load-generator/recipe.ts';
 import type { ArtefactRecipe, MissingThing } from './artefact-recipe.ts';
+import type { GoTools } from './go-program.ts';
 import { guestKernel } from './guest-kernel.ts';
 import { helloGo } from './hello-go.ts';
 import { helloNode } from './hello-node.ts';
+import { misbehave } from './misbehave.ts';
+import { studyGo } from './study-go.ts';
+import { canCompileWasm, helloWasm } from './hello-wasm.ts';
+import { helloWorker } from './hello-worker.ts';
 import { readTools } from './tools.ts';
 
 /** What a build did, by names of artefacts. */
@@ -18,6 +24,7 @@ export interface BuildReport {
 }
 
 const RECIPE_VERSION = 1;
+const MADE_WITH_GO = ['hello-go', 'study-go', 'misbehave', 'load-generator'];
 const WORK_PREFIX = '.build-';
 const CHECKOUT = join(import.meta.dirname, '..', '..');
 
@@ -57,13 +64,21 @@ async function chooseRecipes(
 ): Promise<ArtefactRecipe[]> {
   const tools = await readTools(join(checkout, '.tools', 'tools.json'));
   const recipes: ArtefactRecipe[] = [];
-  if (tools.go !== null) {
-    recipes.push(helloGo(tools.go.path, join(checkout, '.tools', 'go-build-cache')));
-  } else if (await isWhole(cache, 'hello-go')) report.kept.push('hello-go');
+  const go = tools.go === null ? undefined : goToolsOf(checkout, tools.go.path);
+  if (go !== undefined) {
+    recipes.push(helloGo(go), studyGo(go), misbehave(go), loadGenerator(go));
+  } else for (const name of MADE_WITH_GO) if (await isWhole(cache, name)) report.kept.push(name);
   recipes.push(helloNode(nodePackageBinary(checkout)));
+  recipes.push(helloWorker);
+  if (await canCompileWasm()) recipes.push(helloWasm);
+  else if (await isWhole(cache, 'hello-wasm')) report.kept.push('hello-wasm');
   if (tools.kernel !== null) recipes.push(guestKernel(tools.kernel.path, tools.kernel.version));
   else if (await isWhole(cache, 'guest-kernel')) report.kept.push('guest-kernel');
   return recipes;
+}
+
+function goToolsOf(checkout: string, goPath: string): GoTools {
+  return { goPath, buildCacheFolder: join(checkout, '.tools', 'go-build-cache') };
 }
 
 async function buildOne(recipe: ArtefactRecipe, cache: ArtefactCache): Promise<void> {

@@ -1,4 +1,5 @@
 import { dirname } from 'node:path';
+import type { Architecture } from '../../schemas/artefact.ts';
 import { LockstepError } from '../../schemas/errors.ts';
 import { runProgram } from './external-program.ts';
 
@@ -10,6 +11,8 @@ export interface GoCompilation {
   readonly outputPath: string;
   /** Go's own cache of compiled packages. */
   readonly buildCacheFolder: string;
+  /** The processor that it is for. Absent: this machine's. */
+  readonly architecture?: Architecture;
 }
 
 const COMPILE_TIMEOUT_MS = 300_000;
@@ -21,14 +24,16 @@ const STATIC_PIE_LINK =
 /**
  * Compiles the function to one file that needs no other and is the same, byte for byte, whenever
  * and wherever the same tools build it. With a C compiler it is a static position-independent
- * executable, which also unikernels can load; without one it is an ordinary static executable.
+ * executable, which also unikernels can load; without one, or for another processor, it is an
+ * ordinary static executable.
  *
  * @returns the tools by name and version.
  * @throws LockstepError INTERNAL with what the compiler said.
  */
 export async function compileGo(compilation: GoCompilation): Promise<Record<string, string>> {
   const go = await readGoVersion(compilation.goPath);
-  const compiler = await readCompilerVersion();
+  const isForeign = (compilation.architecture ?? process.arch) !== process.arch;
+  const compiler = isForeign ? undefined : await readCompilerVersion();
   if (compiler !== undefined) {
     try {
       await compile(compilation, '1', ['-buildmode=pie', '-ldflags', STATIC_PIE_LINK]);
@@ -72,9 +77,17 @@ async function compile(
     {
       timeoutMs: COMPILE_TIMEOUT_MS,
       folder: compilation.sourceFolder,
-      environment: goEnvironment(compilation.buildCacheFolder, cgo),
+      environment: {
+        ...goEnvironment(compilation.buildCacheFolder, cgo),
+        ...architectureOf(compilation),
+      },
     },
   );
+}
+
+function architectureOf({ architecture }: GoCompilation): Record<string, string> {
+  if (architecture === undefined) return {};
+  return { GOARCH: architecture === 'x64' ? 'amd64' : 'arm64' };
 }
 
 /** Nothing of the user's Go settings may reach the build, and nothing may be downloaded. */

@@ -70,7 +70,8 @@ func serveNull(n *nullSettings) error {
 	go accept(listener, pollers)
 	address := n.listen.Addr
 	fmt.Printf(
-		"{\"listening\":\"%d.%d.%d.%d:%d\"}\n", address[0], address[1], address[2], address[3], port,
+		"{\"listening\":\"%d.%d.%d.%d:%d\"}\n",
+		address[0], address[1], address[2], address[3], port,
 	)
 	endAfter(n.deadlineNs)
 	return nil

@@ -85,7 +85,8 @@ func (p *poller) wait(timeoutNs int64) []syscall.EpollEvent {
 func readSome(fd int, buffer []byte) (int, syscall.Errno) {
 	for {
 		count, _, errno := syscall.RawSyscall(
-			syscall.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(&buffer[0])), uintptr(len(buffer)),
+			syscall.SYS_READ,
+			uintptr(fd), uintptr(unsafe.Pointer(&buffer[0])), uintptr(len(buffer)),
 		)
 		if errno != syscall.EINTR {
 			return int(count), errno
@@ -97,7 +98,8 @@ func readSome(fd int, buffer []byte) (int, syscall.Errno) {
 func writeSome(fd int, bytes []byte) (int, syscall.Errno) {
 	for {
 		count, _, errno := syscall.RawSyscall6(
-			syscall.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(&bytes[0])), uintptr(len(bytes)),
+			syscall.SYS_SENDTO,
+			uintptr(fd), uintptr(unsafe.Pointer(&bytes[0])), uintptr(len(bytes)),
 			syscall.MSG_NOSIGNAL, 0, 0,
 		)
 		if errno != syscall.EINTR {

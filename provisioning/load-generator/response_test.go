@@ -107,7 +107,8 @@ func FuzzResponseIsTheSameInOnePieceAndInMany(f *testing.F) {
 			return fmt.Sprint(r.part, r.status, r.bodyBytes, r.closes)
 		}
 		if said(one, errOne) != said(many, errMany) {
-			t.Errorf("%q: %s in one piece, %s in many", text, said(one, errOne), said(many, errMany))
+			inOne, inMany := said(one, errOne), said(many, errMany)
+			t.Errorf("%q: %s in one piece, %s in many", text, inOne, inMany)
 		}
 	})
 }

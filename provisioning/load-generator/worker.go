@@ -121,7 +121,8 @@ func (w *worker) connect(c *connection, now int64) {
 	syscall.SetsockoptInt(fd, syscall.IPPROTO_TCP, syscall.TCP_NODELAY, 1)
 	if w.settings.connections > lingerAbove {
 		// Else the ports of one load are still taken in the next ones.
-		syscall.SetsockoptLinger(fd, syscall.SOL_SOCKET, syscall.SO_LINGER, &syscall.Linger{Onoff: 1})
+		atOnce := &syscall.Linger{Onoff: 1}
+		syscall.SetsockoptLinger(fd, syscall.SOL_SOCKET, syscall.SO_LINGER, atOnce)
 	}
 	err = syscall.Connect(fd, &c.target.address)
 	if err != nil && err != syscall.EINPROGRESS {

@@ -14,8 +14,8 @@ const COLUMNS = [
 ];
 const NOTES = [
   'Server: the null server of the load generator with 15-byte answers, on the same processors; ' +
-    'closed loop, HTTP/1.1 with keep-alive. Each figure is the median of its runs; the tools take ' +
-    'turns. cpuUsPerRequest: CPU time of the tool alone, user and system.',
+    'closed loop, HTTP/1.1 with keep-alive. Each figure is the median of its runs; the tools ' +
+    'take turns. cpuUsPerRequest: CPU time of the tool alone, user and system.',
   'loopback: within one network namespace. veth: to a slot, as in a trial. wrk: if it is ' +
     'installed; its threads are as many as ours.',
 ];

@@ -1,6 +1,7 @@
 /**
  * What `npm test` runs: all tests, or those that its arguments name, as the test runner takes them
- * (files, folders, --match TITLE, --config FILE). `--deadline-minutes N` ends it later than usual. Failures and skipped tests are told as they happen, the whole
+ * (files, folders, --match TITLE, --config FILE). `--deadline-minutes N` ends it later than
+ * usual. Failures and skipped tests are told as they happen, the whole
  * output goes into a log file, and the last line has the counts.
  */
 import { spawn } from 'node:child_process';

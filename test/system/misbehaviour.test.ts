@@ -2,10 +2,11 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
+import { misbehaving } from '../../agent/selftest/misbehaving.ts';
+import type { Misbehaviour } from '../../agent/selftest/misbehaving.ts';
 import { ArtefactCache } from '../../bus/artefact-cache.ts';
 import { RunFolder } from '../../coordinator/recording/run-folder.ts';
-import { buildMisbehave, misbehaving } from '../functions/misbehave.ts';
-import type { Misbehaviour } from '../functions/misbehave.ts';
+import { buildMisbehave } from '../functions/misbehave.ts';
 import { hasFunctions, TestHome } from '../support/stack.ts';
 import { CHECKOUT } from '../support/nats-server.ts';
 

@@ -59,7 +59,7 @@ export async function createRestored(
         host,
         spec,
         plan: {
-          // Its drives must be where they were, and the command line leaves one request to be timed.
+          // Its drives must be where they were; one request is left to be timed.
           readOnlyFiles: [snapshot.stateFile, snapshot.memoryFile],
           ownFiles: payload.drives.map(({ file }) => file),
           hasMetricsWord: true,

@@ -1,12 +1,12 @@
 // Command function is the Go function that Lockstep measures in every kind of sandbox. It answers
-// GET /hello, tells the device when it is ready, and can be the init process of a microVM.
+// GET requests for work of several kinds, tells the device when it is ready, and can be the init
+// process of a microVM.
 package main
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"os"
@@ -17,7 +17,8 @@ import (
 
 const (
 	mainMarker = "lockstep:main\n"
-	helloText  = "Hello from go!\n"
+
+	dataFolder = "/data"
 
 	exitUsage    = 2
 	exitNotReady = 3
@@ -27,11 +28,14 @@ const (
 	shutdownDeadline = 250 * time.Millisecond
 )
 
-// arguments is what the command line says. In a guest, the address is set on eth0 first.
+// arguments is what the command line says. In a guest, the address is set on eth0 first. Archives
+// are read from the data folder and unpacked in the work folder.
 type arguments struct {
 	listen       string
 	readyURL     string
 	guestAddress string
+	dataFolder   string
+	workFolder   string
 }
 
 func main() {
@@ -56,11 +60,13 @@ func main() {
 // parseArguments reads the flags. The kernel hands words that it does not know to init, so words
 // that are no flags are ignored.
 func parseArguments(words []string) (arguments, error) {
-	values := arguments{}
+	values := arguments{dataFolder: dataFolder, workFolder: os.TempDir()}
 	targets := map[string]*string{
 		"--listen":        &values.listen,
 		"--ready":         &values.readyURL,
 		"--guest-address": &values.guestAddress,
+		"--data":          &values.dataFolder,
+		"--work":          &values.workFolder,
 	}
 	var problem error
 	for i := 0; i < len(words); i++ {
@@ -88,7 +94,10 @@ func serve(values arguments) int {
 		complain(err)
 		return exitFailed
 	}
-	server := &http.Server{Handler: http.HandlerFunc(answer), ReadHeaderTimeout: time.Minute}
+	server := &http.Server{
+		Handler:           newHandler(files{data: values.dataFolder, work: values.workFolder}),
+		ReadHeaderTimeout: time.Minute,
+	}
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(listener) }()
 	ready := make(chan error, 1)
@@ -111,15 +120,6 @@ func serve(values arguments) int {
 			return 0
 		}
 	}
-}
-
-func answer(response http.ResponseWriter, request *http.Request) {
-	if request.Method != http.MethodGet || request.URL.Path != "/hello" {
-		response.WriteHeader(http.StatusNotFound)
-		return
-	}
-	response.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	io.WriteString(response, helloText)
 }
 
 // signalReady calls the ready URL once, from the address that the function listens on: the device

@@ -97,6 +97,7 @@ test('mistakeBefore and mistakeAfter know what is outside of the wanted state', 
   t.regex(mistakeBefore('evicted', partly) ?? '', /wanted evicted: 4096 of 8192 bytes of 2 files/);
   t.regex(mistakeBefore('cached', partly) ?? '', /wanted cached: 4096 of 8192/);
   t.regex(mistakeAfter('cached', partly) ?? '', /after the trial, wanted cached/);
+  t.is(mistakeAfter('cached', [file(4096, 4096), file(1_000_000, 1_004_096)]), undefined);
   t.is(mistakeAfter('evicted', partly), undefined);
   t.regex(mistakeAfter('evicted', [file(0, 4096)]) ?? '', /nothing of the 1 files evicted/);
   // A page is more than a small file.

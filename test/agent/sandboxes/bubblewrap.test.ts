@@ -1,7 +1,7 @@
 import test from 'ava';
 import { bubblewrapCommand } from '../../../agent/sandboxes/bubblewrap.ts';
 import { planSlot } from '../../../agent/sandboxes/network.ts';
-import { misbehaving } from '../../functions/misbehave.ts';
+import { misbehaving } from '../../../agent/selftest/misbehaving.ts';
 
 test('bubblewrap gives the function its files, no rights and nobody above it', (t) => {
   const command = bubblewrapCommand({

@@ -7,7 +7,7 @@ test('every kind of sandbox that an experiment may name has a driver', (t) => {
 });
 
 test('a kind that only records name is refused as unavailable', (t) => {
-  for (const name of ['nanos', 'linux', 'constructor', '']) {
+  for (const name of ['unikraft', 'linux', 'constructor', '']) {
     t.throws(() => driverOf(name), {
       code: 'SANDBOX_UNAVAILABLE',
       message: new RegExp(`'${name}'`),

@@ -211,7 +211,7 @@ const TRIALS: Record<string, (t: ExecutionContext, stage: RunnerStage) => Promis
           t.true(after.resident > 0, 'the function was read from the disk');
         } else if (pageCache === 'cached') {
           t.is(before.resident, before.size);
-          t.is(after.resident, after.size);
+          t.true(after.resident >= after.size * 0.99);
         }
         t.is(conditions['coldness'], 'the function began after the request in 1 of 1');
         assertCountedOrTold(t, outcome);

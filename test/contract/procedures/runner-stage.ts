@@ -10,13 +10,14 @@ import { detectIsolation, isolationCommand } from '../../../agent/runner/namespa
 import type { RunnerResult } from '../../../agent/runner/protocol.ts';
 import { detectRealTime } from '../../../agent/runner/real-time.ts';
 import type { FunctionRoot } from '../../../agent/sandboxes/function-root.ts';
+import { misbehaving } from '../../../agent/selftest/misbehaving.ts';
+import type { Misbehaviour } from '../../../agent/selftest/misbehaving.ts';
 import { ArtefactCache } from '../../../bus/artefact-cache.ts';
 import { Procedure } from '../../../schemas/procedure.ts';
 import type { ProcedureKind } from '../../../schemas/procedure.ts';
 import { deadlineMs } from '../../../schemas/procedure-duration.ts';
 import type { SandboxName } from '../../../schemas/sandbox.ts';
-import { buildMisbehave, misbehaving } from '../../functions/misbehave.ts';
-import type { Misbehaviour } from '../../functions/misbehave.ts';
+import { buildMisbehave } from '../../functions/misbehave.ts';
 
 const CHECKOUT = join(import.meta.dirname, '..', '..', '..');
 const LIMITS = { memoryMib: 256, cpus: 1 } as const;

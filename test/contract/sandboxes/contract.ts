@@ -1,59 +1,42 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import test from 'ava';
+import { checkTitles, tryContract } from '../../../agent/selftest/contract.ts';
+import type { ContractOutcome } from '../../../agent/selftest/contract.ts';
+import { withPlace } from '../../../agent/selftest/place.ts';
 import type { SandboxName } from '../../../schemas/sandbox.ts';
-import { checksFor } from './checks.ts';
-import { runOnStage } from './stage-process.ts';
-
-/** What the inner part reported about one check. */
-interface Report {
-  readonly title: string;
-  readonly ok: boolean;
-  readonly ms?: number;
-  readonly message?: string;
-  readonly details?: Record<string, string>;
-  readonly failure?: { code: string; message: string; hint?: string };
-}
+import { builtArtefacts } from '../../functions/running-function.ts';
 
 const TIMEOUT_MS = 240_000;
 
 /**
- * Tests that a driver keeps the contract. Everything runs in one process inside the runner's
- * namespaces, which is started with another scheduling class, a nice value, one processor and odd
- * limits, so that nothing of these may be found in a sandbox. The device's own network is compared.
+ * Tests that a driver keeps the contract: the suite is the one that `lockstep selftest` runs on any
+ * device. The device's own network is compared.
  */
 export function testContract(sandbox: SandboxName): void {
-  let reports = new Map<string, Report>();
-  let skipped: string | undefined;
+  let outcome: ContractOutcome | undefined;
   let networkBefore = '';
 
   test.before('the suite runs in namespaces of its own', async (t) => {
     t.timeout(TIMEOUT_MS + 60_000);
     networkBefore = hostNetwork();
-    const outcome = await runOnStage<Report>(sandbox, {
-      program: 'inside.ts',
-      timeoutMs: TIMEOUT_MS,
-      log: t.log,
-    });
-    skipped = outcome.skipped;
-    reports = new Map(outcome.reports.map((report) => [report.title, report]));
-    const detected = reports.get('detect');
-    if (detected?.failure !== undefined) {
-      skipped = `${detected.failure.message} (${detected.failure.hint ?? 'no remedy'})`;
-    }
+    const signal = AbortSignal.timeout(TIMEOUT_MS);
+    outcome = await withPlace(builtArtefacts.folder, (place) =>
+      tryContract(sandbox, place, { signal, log: t.log }),
+    );
   });
 
-  for (const title of ['detect', ...Object.keys(checksFor(sandbox)), 'leaves nothing behind']) {
+  for (const title of checkTitles(sandbox)) {
     test(`${sandbox} ${title}`, (t) => {
-      if (skipped !== undefined) {
-        t.log(`skipped: ${skipped}`);
+      const { unavailable } = outcome ?? {};
+      if (unavailable !== undefined) {
+        t.log(`skipped: ${unavailable.message} (${unavailable.hint ?? 'no remedy'})`);
         t.pass();
         return;
       }
-      const report = reports.get(title);
-      t.truthy(report, 'the inner process ended before this check');
-      t.true(report?.ok, report?.message);
-      if (report?.details !== undefined) t.log(report.details);
+      const check = outcome?.checks.find((one) => one.title === title);
+      t.is(check?.result, 'pass', check?.message);
+      if (title === 'detect') t.log(outcome?.details);
     });
   }
 

@@ -7,8 +7,8 @@ import type { DriverContext } from '../../../agent/sandboxes/driver.ts';
 import { Cgroups } from '../../../agent/sandboxes/cgroup.ts';
 import { LockstepError } from '../../../schemas/errors.ts';
 import { toFailure } from '../../../schemas/failure.ts';
-import { Stage, awaitFrom, awaitReady, call } from './stage.ts';
-import type { StageSetUp } from './stage.ts';
+import { Stage, awaitFrom, awaitReady, call } from '../../../agent/selftest/stage.ts';
+import type { StageSetUp } from '../../../agent/selftest/stage.ts';
 
 // What a driver with a daemon does when the daemon ends while a sandbox runs, when it never serves,
 // and when it is not installed. Each step is reported as a JSON line. The daemon's first process is

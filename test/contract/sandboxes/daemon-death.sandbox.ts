@@ -1,5 +1,6 @@
+import { join } from 'node:path';
 import test from 'ava';
-import { runOnStage } from './stage-process.ts';
+import { runOnTestStage } from './test-stage.ts';
 
 /** What the inner part reported about one step, in its order. */
 interface Report {
@@ -16,8 +17,8 @@ for (const sandbox of ['docker', 'podman', 'containerd'] as const) {
     `${sandbox} bears that its daemon ends, hangs, never serves, or is not there`,
     async (t) => {
       t.timeout(TIMEOUT_MS + 10_000);
-      const { reports, skipped } = await runOnStage<Report>(sandbox, {
-        program: 'daemon-death-inside.ts',
+      const { reports, skipped } = await runOnTestStage<Report>(sandbox, {
+        program: join(import.meta.dirname, 'daemon-death-inside.ts'),
         timeoutMs: TIMEOUT_MS,
         log: t.log,
       });

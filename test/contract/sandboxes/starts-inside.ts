@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
 import { toFailure } from '../../../schemas/failure.ts';
-import { assertNothingLeft, noteDaemonFolders } from './nothing-left.ts';
-import { Stage, awaitReady, call } from './stage.ts';
-import type { StageSetUp } from './stage.ts';
+import { assertNothingLeft, noteDaemonFolders } from '../../../agent/selftest/nothing-left.ts';
+import { Stage, awaitReady, call } from '../../../agent/selftest/stage.ts';
+import type { StageSetUp } from '../../../agent/selftest/stage.ts';
 
 // Starts and removes sandboxes of one kind, one after the other, and reports what it cost as a JSON
 // line. The set-up is the first argument, the number of starts the second.

@@ -1,6 +1,7 @@
+import { join } from 'node:path';
 import test from 'ava';
 import { SandboxName } from '../../../schemas/sandbox.ts';
-import { runOnStage } from './stage-process.ts';
+import { runOnTestStage } from './test-stage.ts';
 
 // Starts and removes one sandbox after the other, and looks for what that leaves: processes,
 // mounts, interfaces, cgroups and files in the namespaces of a runner, and memory of the process
@@ -26,8 +27,8 @@ for (const kind of KINDS) {
   test.serial(`${STARTS} starts of ${kind} leave nothing behind and take no memory`, async (t) => {
     const timeoutMs = 60_000 + STARTS * START_MS_MAX;
     t.timeout(timeoutMs + 10_000);
-    const { reports, skipped } = await runOnStage<Report>(kind, {
-      program: 'starts-inside.ts',
+    const { reports, skipped } = await runOnTestStage<Report>(kind, {
+      program: join(import.meta.dirname, 'starts-inside.ts'),
       words: [String(STARTS)],
       // With the young generation at its full size from the start, what grows is what stays.
       nodeOptions: ['--expose-gc', '--min-semi-space-size=16', '--max-semi-space-size=16'],

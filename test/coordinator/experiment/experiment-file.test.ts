@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
+import { SandboxName } from '../../../schemas/sandbox.ts';
 import fc from 'fast-check';
 import { stringify } from 'yaml';
 import {
@@ -200,14 +201,14 @@ test(
     hint: 'Did you mean "kind"? Known: kind, readyTimeoutMs.',
   },
 );
-test('lists the known sandboxes', finds, withLine(6, '  sandbox: [docker]'), {
+test('lists the known sandboxes', finds, withLine(6, '  sandbox: [jail]'), {
   line: 6,
   column: 13,
-  message: 'factors.sandbox[0] must be a known sandbox, but is "docker"',
-  hint: 'Known: process, runc, gvisor, microvm.',
+  message: 'factors.sandbox[0] must be a known sandbox, but is "jail"',
+  hint: `Known: ${SandboxName.options.join(', ')}.`,
 });
 test('names the sandbox that was probably meant', finds, withLine(6, '  sandbox: [gVizor]'), {
-  hint: 'Did you mean "gvisor"? Known: process, runc, gvisor, microvm.',
+  hint: `Did you mean "gvisor"? Known: ${SandboxName.options.join(', ')}.`,
 });
 test('points at the mapping that lacks a key', finds, withLine(4, '  readyTimeoutMs: 500'), {
   line: 3,

@@ -75,7 +75,7 @@ test('the Parquet files say what they were made of', async (t) => {
       `SELECT key::VARCHAR, value::VARCHAR FROM parquet_kv_metadata('${folder.path(name)}')`,
     );
     t.like(Object.fromEntries(rows), {
-      lockstepSchemaVersion: '2',
+      lockstepSchemaVersion: '3',
       runId: FIXTURE.run.runId,
       sourceSha256: source.sha256,
       sourceBytes: String(source.bytes),

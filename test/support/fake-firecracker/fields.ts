@@ -1,6 +1,6 @@
 // What the API takes, written from Firecracker's swagger document and not from the product's
-// schemas, so that a mistake there is found here. A field's kind is `text`, `path`, `count`, `flag`,
-// a list of words, or the fields of an object in it; a `*` marks what must be there.
+// schemas, so that a mistake there is found here. A field's kind is `text`, `path`, `count`,
+// `flag`, a list of words, or the fields of an object in it; a `*` marks what must be there.
 
 type Kind = 'text' | 'path' | 'count' | 'flag' | 'any' | readonly string[] | Fields | [Fields];
 export interface Fields {

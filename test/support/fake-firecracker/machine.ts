@@ -206,11 +206,13 @@ export class FakeMachine {
     }
     const [network] = this.#configuration['network-interfaces'];
     if (this.#guestProgram === undefined || network === undefined) return;
-    const root = drives.find((one) => one['is_root_device'] === true);
+    // What is first on an initial RAM file system beside a disk goes on to the same path there.
+    const [disk] = drives;
+    if (disk?.['is_root_device'] !== true) readFromInitramfs(this.#at(boot['initrd_path']), init);
     const program =
-      root === undefined
+      disk === undefined
         ? readFromInitramfs(this.#at(boot['initrd_path']), init)
-        : readFromImage(this.#at(root['path_on_host']), init);
+        : readFromImage(this.#at(disk['path_on_host']), init);
     const { guest_mac: address, host_dev_name: tap } = network;
     const guest = spawn(this.#guestProgram, [String(tap), String(address), ...after.split(' ')], {
       stdio: ['pipe', how === 'booted' ? 'inherit' : 'pipe', 'inherit'],

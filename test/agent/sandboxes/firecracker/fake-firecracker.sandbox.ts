@@ -1,5 +1,6 @@
+import { join } from 'node:path';
 import test from 'ava';
-import { runOnStage } from '../../../contract/sandboxes/stage-process.ts';
+import { runOnTestStage } from '../../../contract/sandboxes/test-stage.ts';
 import { SCENARIOS } from './scenarios.ts';
 
 // No Firecracker has run for these: a strict server of our own stands for it. See
@@ -16,8 +17,8 @@ let skipped: string | undefined;
 
 test.before('the scenarios are played', async (t) => {
   t.timeout(280_000);
-  const outcome = await runOnStage<Report>('firecracker', {
-    program: '../../agent/sandboxes/firecracker/inside.ts',
+  const outcome = await runOnTestStage<Report>('firecracker', {
+    program: join(import.meta.dirname, 'inside.ts'),
     timeoutMs: 240_000,
     log: t.log,
   });

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Stage } from '../../../contract/sandboxes/stage.ts';
-import type { StageSetUp, Surroundings } from '../../../contract/sandboxes/stage.ts';
+import { Stage } from '../../../../agent/selftest/stage.ts';
+import type { StageSetUp, Surroundings } from '../../../../agent/selftest/stage.ts';
 import { FakeHost } from './fake-host.ts';
 import { SCENARIOS } from './scenarios.ts';
 

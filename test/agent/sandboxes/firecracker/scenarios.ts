@@ -3,9 +3,9 @@ import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DriverContext } from '../../../../agent/sandboxes/driver.ts';
 import { drivers } from '../../../../agent/sandboxes/registry.ts';
-import { misbehaving } from '../../../functions/misbehave.ts';
-import { awaitFrom, awaitReady, call } from '../../../contract/sandboxes/stage.ts';
-import type { Actor, Stage } from '../../../contract/sandboxes/stage.ts';
+import { misbehaving } from '../../../../agent/selftest/misbehaving.ts';
+import { awaitFrom, awaitReady, call } from '../../../../agent/selftest/stage.ts';
+import type { Actor, Stage } from '../../../../agent/selftest/stage.ts';
 import type { FakeHost } from './fake-host.ts';
 
 /** What one scenario is played with. */

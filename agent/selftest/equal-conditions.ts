@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { CPU_PERIOD_USEC, PROCESSES_MAX } from '../../../agent/sandboxes/cgroup-layout.ts';
-import type { CgroupFolders } from '../../../agent/collectors/collector.ts';
+import { CPU_PERIOD_USEC, PROCESSES_MAX } from '../sandboxes/cgroup-layout.ts';
+import type { CgroupFolders } from '../collectors/collector.ts';
 import { LIMITS, awaitReady } from './stage.ts';
 import type { Check } from './stage.ts';
 
@@ -11,10 +11,10 @@ const MEMORY = String(LIMITS.memoryMib * 1024 * 1024);
 /** The same limits for every kind but machines, which need memory beside their guest's. */
 export const LIMIT_CHECKS: Record<string, Check> = {
   'has the limits that every other kind has': async (stage) => {
-    await stage.withActors(1, stage.setUp.hello, async ([actor]) => {
-      actor!.sandbox.start();
-      await awaitReady(actor!);
-      const { cgroup } = actor!.sandbox.target();
+    await stage.withActor(stage.setUp.hello, async (actor) => {
+      actor.sandbox.start();
+      await awaitReady(actor);
+      const { cgroup } = actor.sandbox.target();
       if (cgroup.mode === 'none') return;
       assert.deepEqual(cgroup.mode === 'v1' ? limitsV1(cgroup) : limitsV2(cgroup), {
         memory: MEMORY,
@@ -23,7 +23,7 @@ export const LIMIT_CHECKS: Record<string, Check> = {
         processors: LIMITS.cpus,
         processes: String(PROCESSES_MAX),
       });
-      const ids = actor!.sandbox.processIds();
+      const ids = actor.sandbox.processIds();
       for (const controller of ['cpu', 'memory', 'pids'] as const) {
         const inGroup = processesBelow(cgroup[controller] ?? '');
         const outside = ids.filter((id) => !inGroup.includes(id));
@@ -36,10 +36,10 @@ export const LIMIT_CHECKS: Record<string, Check> = {
 /** What containers have in common beside their limits. */
 export const CONTAINER_CHECKS: Record<string, Check> = {
   'gives the function no right, and no file to write but in /tmp': async (stage) => {
-    await stage.withActors(1, stage.setUp.hello, async ([actor]) => {
-      actor!.sandbox.start();
-      await awaitReady(actor!);
-      const id = firstProcess(actor!.sandbox.processIds());
+    await stage.withActor(stage.setUp.hello, async (actor) => {
+      actor.sandbox.start();
+      await awaitReady(actor);
+      const id = firstProcess(actor.sandbox.processIds());
       const status = readFileSync(`/proc/${id}/status`, 'utf8');
       const field = (name: string): string =>
         new RegExp(`^${name}:\\s*(\\S+)$`, 'm').exec(status)?.[1] ?? 'absent';
@@ -104,8 +104,9 @@ function firstProcess(ids: readonly number[]): number {
   const first = ids.filter((id) =>
     /^NSpid:(?:\s+\d+)+\s+1$/m.test(readFileSync(`/proc/${id}/status`, 'utf8')),
   );
-  assert.equal(first.length, 1, `first processes: ${first.join(', ')}`);
-  return first[0]!;
+  const [only, ...more] = first;
+  assert.ok(only !== undefined && more.length === 0, `first processes: ${first.join(', ')}`);
+  return only;
 }
 
 /** Type and options of what is mounted last on each path; source: proc_pid_mountinfo(5). */

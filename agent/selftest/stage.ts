@@ -3,17 +3,17 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync, readdirSync, statSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
-import { ReadyListener, READY_PORT } from '../../../agent/runner/ready-listener.ts';
-import { Cgroups } from '../../../agent/sandboxes/cgroup.ts';
-import type { DriverContext, Sandbox, SandboxDriver } from '../../../agent/sandboxes/driver.ts';
-import { FUNCTION_PORT } from '../../../agent/sandboxes/function-root.ts';
-import type { FunctionRoot } from '../../../agent/sandboxes/function-root.ts';
-import { SlotPool } from '../../../agent/sandboxes/network.ts';
-import type { Slot } from '../../../agent/sandboxes/network.ts';
-import { drivers } from '../../../agent/sandboxes/registry.ts';
-import type { Phase } from '../../../schemas/result.ts';
-import { traitsOf } from '../../../schemas/sandbox.ts';
-import type { SandboxName, SandboxTraits } from '../../../schemas/sandbox.ts';
+import { ReadyListener, READY_PORT } from '../runner/ready-listener.ts';
+import { Cgroups } from '../sandboxes/cgroup.ts';
+import type { DriverContext, Sandbox, SandboxDriver } from '../sandboxes/driver.ts';
+import { FUNCTION_PORT } from '../sandboxes/function-root.ts';
+import type { FunctionRoot } from '../sandboxes/function-root.ts';
+import { SlotPool } from '../sandboxes/network.ts';
+import type { Slot } from '../sandboxes/network.ts';
+import { drivers } from '../sandboxes/registry.ts';
+import type { Phase } from '../../schemas/result.ts';
+import { traitsOf } from '../../schemas/sandbox.ts';
+import type { SandboxName, SandboxTraits } from '../../schemas/sandbox.ts';
 
 /** What the inner part of the suite is told. */
 export interface StageSetUp {
@@ -39,6 +39,7 @@ export interface Actor {
   readonly exit: Promise<string>;
 }
 
+/** Limits of every sandbox on the stage. */
 export const LIMITS = { memoryMib: 256, cpus: 1 } as const;
 
 const WAIT_MS = 45_000;
@@ -71,6 +72,7 @@ export class Stage {
     this.#ready = ready;
   }
 
+  /** Finds the cgroups and listens for functions that are ready. */
   static async open(setUp: StageSetUp): Promise<Stage> {
     const { cgroupName, guestKernelFolder, imagesFolder, scratchFolder } = setUp;
     const cgroups = await Cgroups.open({ cgroupName });
@@ -83,11 +85,20 @@ export class Stage {
     return new Stage(setUp, context, await ReadyListener.open());
   }
 
+  /** Listens no longer. */
   async close(): Promise<void> {
     await this.#ready.close();
   }
 
   /** Creates a sandbox in a slot and sees to it that both are given back. */
+  async withActor<T>(functionRoot: FunctionRoot, use: (actor: Actor) => Promise<T>): Promise<T> {
+    return this.withActors(1, functionRoot, async ([actor]) => {
+      assert.ok(actor);
+      return use(actor);
+    });
+  }
+
+  /** The same for several at once. */
   async withActors<T>(
     count: number,
     functionRoot: FunctionRoot,
@@ -120,6 +131,8 @@ export class Stage {
         onPhase: (phase, atMonoNs) => {
           assert.ok(!phases.has(phase), `${phase} was reported twice`);
           phases.set(phase, atMonoNs);
+          // A sandbox that is restored can't call; its driver sees that it listens.
+          if (phase === 'ready') ready.resolve(atMonoNs);
         },
         onExit: exit.resolve,
       },
@@ -145,8 +158,8 @@ export class Stage {
     const mounts = readFileSync('/proc/self/mountinfo', 'utf8').matchAll(
       /^(?:\S+ ){4}(\S+).* - cgroup2? /gm,
     );
-    return [...mounts].flatMap(([, mount]) =>
-      filesBelow(join(mount!, 'lockstep', this.setUp.cgroupName)).filter((path) =>
+    return [...mounts].flatMap(([, mount = '']) =>
+      filesBelow(join(mount, 'lockstep', this.setUp.cgroupName)).filter((path) =>
         statSync(path).isDirectory(),
       ),
     );

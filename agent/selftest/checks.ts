@@ -3,13 +3,13 @@ import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Sandbox } from '../../../agent/sandboxes/driver.ts';
-import { LockstepError } from '../../../schemas/errors.ts';
-import { PHASES } from '../../../schemas/result.ts';
-import type { SandboxUsage } from '../../../schemas/result.ts';
-import { traitsOf } from '../../../schemas/sandbox.ts';
-import type { SandboxName } from '../../../schemas/sandbox.ts';
-import { misbehaving } from '../../functions/misbehave.ts';
+import type { Sandbox } from '../sandboxes/driver.ts';
+import { LockstepError } from '../../schemas/errors.ts';
+import { PHASES } from '../../schemas/result.ts';
+import type { SandboxUsage } from '../../schemas/result.ts';
+import { traitsOf } from '../../schemas/sandbox.ts';
+import type { SandboxName } from '../../schemas/sandbox.ts';
+import { misbehaving } from './misbehaving.ts';
 import { CONTAINER_CHECKS, LIMIT_CHECKS, processesBelow } from './equal-conditions.ts';
 import { inheritedOf } from './inherited.ts';
 import type { Check } from './stage.ts';
@@ -31,11 +31,11 @@ export function checksFor(sandbox: SandboxName): Record<string, Check> {
 /** What every driver must do. Each runs inside the runner's namespaces. */
 const CHECKS: Record<string, Check> = {
   'reaches its phases in order, answers, and ends when asked': async (stage) => {
-    await stage.withActors(1, stage.setUp.hello, async ([actor]) => {
-      const { phases, sandbox } = actor!;
+    await stage.withActor(stage.setUp.hello, async (actor) => {
+      const { phases, sandbox } = actor;
       const spawn = sandbox.start();
-      const ready = await awaitReady(actor!);
-      const { status, body } = await call(actor!);
+      const ready = await awaitReady(actor);
+      const { status, body } = await call(actor);
       assert.equal(status, 200);
       assert.match(body, /^Hello from \w+!\n?$/);
       phases.set('spawn', spawn).set('ready', ready);
@@ -47,10 +47,10 @@ const CHECKS: Record<string, Check> = {
       if (!existsSync('/bin/bash')) absent.add('gateOpen');
       const untilReady = PHASES.slice(1, PHASES.indexOf('ready') + 1);
       const expected = untilReady.filter((phase) => !absent.has(phase));
-      // What a daemon passes on may arrive a little after the ready call.
+      // That may be after the ready call.
       await heard(() => phases.size >= expected.length);
       assert.deepEqual([...phases.keys()].sort(), [...expected].sort());
-      const stamps = expected.map((phase) => phases.get(phase)!);
+      const stamps = expected.map((phase) => phases.get(phase) ?? 0n);
       // Output and connection are two ways; the runner may hear of them in either order.
       const early = stamps.slice(0, -1);
       assert.deepEqual(early, early.toSorted(compare));
@@ -61,11 +61,11 @@ const CHECKS: Record<string, Check> = {
     });
   },
   'says what it used': async (stage) => {
-    await stage.withActors(1, stage.setUp.hello, async ([actor]) => {
-      actor!.sandbox.start();
-      await awaitReady(actor!);
-      await call(actor!);
-      const usage = actor!.sandbox.readUsage();
+    await stage.withActor(stage.setUp.hello, async (actor) => {
+      actor.sandbox.start();
+      await awaitReady(actor);
+      await call(actor);
+      const usage = actor.sandbox.readUsage();
       if (stage.context.cgroups.mode === 'none') {
         assert.ok(usage.unavailable);
         return;
@@ -79,8 +79,8 @@ const CHECKS: Record<string, Check> = {
     });
   },
   'can be sampled from before its start until its processes have ended': async (stage) => {
-    await stage.withActors(1, stage.setUp.hello, async ([actor]) => {
-      const { sandbox } = actor!;
+    await stage.withActor(stage.setUp.hello, async (actor) => {
+      const { sandbox } = actor;
       const target = sandbox.target();
       const seen: { ids: number[]; usage: SandboxUsage }[] = [];
       sandbox.onBeforeRemoval(() => {
@@ -88,8 +88,8 @@ const CHECKS: Record<string, Check> = {
         throw new Error('what a reading throws must not keep the sandbox');
       });
       sandbox.start();
-      await awaitReady(actor!);
-      await call(actor!);
+      await awaitReady(actor);
+      await call(actor);
       assert.deepEqual(sandbox.target(), target);
       assert.equal(target.cgroup.mode, stage.context.cgroups.mode);
       assertFindable(target, sandbox.processIds());
@@ -97,23 +97,23 @@ const CHECKS: Record<string, Check> = {
       const [first] = await Promise.all([sandbox.remove(), sandbox.remove()]);
       assert.deepEqual(first.leftovers, []);
       assert.equal(seen.length, 1);
-      const { ids, usage } = seen[0]!;
-      assert.deepEqual(ids, []);
+      const [last] = seen;
+      assert.deepEqual(last?.ids, []);
       if (target.cgroup.mode === 'none') return;
-      assert.equal(usage.unavailable, undefined);
-      assert.ok((usage.cpuNs ?? 0n) > 0n);
+      assert.equal(last.usage.unavailable, undefined);
+      assert.ok((last.usage.cpuNs ?? 0n) > 0n);
     });
   },
   'can be killed, and that is not reported as an end by itself': async (stage) => {
-    await stage.withActors(1, stage.setUp.hello, async ([actor]) => {
+    await stage.withActor(stage.setUp.hello, async (actor) => {
       let exit: string | undefined;
-      void actor!.exit.then((text) => (exit = text));
-      actor!.sandbox.start();
-      await awaitReady(actor!);
-      assert.notDeepEqual(actor!.sandbox.processIds(), []);
-      await actor!.sandbox.kill();
-      assert.deepEqual(actor!.sandbox.processIds(), []);
-      await assert.rejects(call(actor!, 500));
+      void actor.exit.then((text) => (exit = text));
+      actor.sandbox.start();
+      await awaitReady(actor);
+      assert.notDeepEqual(actor.sandbox.processIds(), []);
+      await actor.sandbox.kill();
+      assert.deepEqual(actor.sandbox.processIds(), []);
+      await assert.rejects(call(actor, 500));
       assert.equal(exit, undefined);
     });
   },
@@ -128,19 +128,20 @@ const CHECKS: Record<string, Check> = {
       );
       const ids = actors.flatMap(({ sandbox }) => sandbox.processIds());
       assert.equal(new Set(ids).size, ids.length);
-      await actors[1]!.sandbox.kill();
-      assert.equal((await call(actors[0]!)).status, 200);
-      assert.equal((await call(actors[2]!)).status, 200);
+      const [ended, ...others] = actors;
+      await ended?.sandbox.kill();
+      for (const other of others) assert.equal((await call(other)).status, 200);
     });
   },
   'inherits nothing of the measuring process': async (stage) => {
-    const own = inheritedOf(process.pid)[0]!;
+    const [own] = inheritedOf(process.pid);
     // As root the suite's own process is odd in all of these: SCHED_FIFO, or else SCHED_BATCH.
+    assert.ok(own);
     if (own.nice !== 0) assert.ok(own.policy === 1 || own.policy === 3, `policy ${own.policy}`);
-    await stage.withActors(1, stage.setUp.hello, async ([actor]) => {
-      actor!.sandbox.start();
-      await awaitReady(actor!);
-      const ids = actor!.sandbox.processIds();
+    await stage.withActor(stage.setUp.hello, async (actor) => {
+      actor.sandbox.start();
+      await awaitReady(actor);
+      const ids = actor.sandbox.processIds();
       assert.notDeepEqual(ids, []);
       for (const id of ids) {
         for (const inherited of inheritedOf(id)) {
@@ -156,7 +157,7 @@ const CHECKS: Record<string, Check> = {
             {
               policy: 0,
               priority: 0,
-              cpus: inheritedOf(1)[0]!.cpus,
+              cpus: inheritedOf(1)[0]?.cpus,
               oomScoreAdj: 0,
               openFilesMax: 4096,
             },
@@ -170,16 +171,16 @@ const CHECKS: Record<string, Check> = {
     const { hello } = stage.setUp;
     const broken = { ...hello, manifest: { ...hello.manifest, entry: ['{root}/absent'] } };
     await assert.rejects(
-      stage.withActors(1, broken, () => Promise.reject(new Error('it was created'))),
+      stage.withActor(broken, () => Promise.reject(new Error('it was created'))),
       (error) => error instanceof LockstepError && error.code === 'IMAGE_INVALID',
     );
   },
   'removes what was never started, and can be asked twice': async (stage) => {
-    await stage.withActors(1, stage.setUp.hello, async ([actor]) => {
-      const [first, second] = await Promise.all([actor!.sandbox.remove(), actor!.sandbox.remove()]);
+    await stage.withActor(stage.setUp.hello, async (actor) => {
+      const [first, second] = await Promise.all([actor.sandbox.remove(), actor.sandbox.remove()]);
       assert.deepEqual(first.leftovers, []);
       assert.deepEqual(second.leftovers, []);
-      assert.deepEqual((await actor!.sandbox.remove()).leftovers, []);
+      assert.deepEqual((await actor.sandbox.remove()).leftovers, []);
     });
   },
 };
@@ -188,37 +189,40 @@ const CHECKS: Record<string, Check> = {
 const PROGRAM_CHECKS: Record<string, Check> = {
   'removes a function that ignores the request to end': async (stage) => {
     const stubborn = misbehaving(stage.setUp.misbehaveFolder, 'ignore-term');
-    await stage.withActors(1, stubborn, async ([actor]) => {
-      actor!.sandbox.start();
-      await awaitReady(actor!);
+    await stage.withActor(stubborn, async (actor) => {
+      actor.sandbox.start();
+      await awaitReady(actor);
       const before = performance.now();
-      await actor!.sandbox.stop(200);
+      await actor.sandbox.stop(200);
       assert.ok(performance.now() - before < 5_000, 'stop has a deadline');
       if (stage.traits.endsWithoutFunction === true) return;
-      assert.notDeepEqual(actor!.sandbox.processIds(), [], 'it should not have ended');
+      assert.notDeepEqual(actor.sandbox.processIds(), [], 'it should not have ended');
     });
   },
   'removes the children of a function with it': async (stage) => {
+    // Some kernels have no processes beside the first.
+    if (stage.traits.hasOneProcess === true) return;
     const parent = misbehaving(stage.setUp.misbehaveFolder, 'fork-children');
-    await stage.withActors(1, parent, async ([actor]) => {
-      actor!.sandbox.start();
-      await awaitReady(actor!);
+    await stage.withActor(parent, async (actor) => {
+      actor.sandbox.start();
+      await awaitReady(actor);
       // Other kinds have the children in a kernel of their own.
       if (stage.traits.isolation === 'none' || stage.traits.isolation === 'container') {
-        assert.ok(actor!.sandbox.processIds().length >= 4);
+        assert.ok(actor.sandbox.processIds().length >= 4);
       }
     });
   },
   'keeps only the end of what a function prints': async (stage) => {
     const chatty = misbehaving(stage.setUp.misbehaveFolder, 'print-much');
-    await stage.withActors(1, chatty, async ([actor]) => {
-      actor!.sandbox.start();
-      await awaitReady(actor!);
-      await heard(() => actor!.sandbox.logTail().includes('line 3999'));
-      const tail = actor!.sandbox.logTail();
+    await stage.withActor(chatty, async (actor) => {
+      actor.sandbox.start();
+      await awaitReady(actor);
       if (stage.traits.hidesOutput === true) return;
+      const end = /line 3999 of a function/;
+      await heard(() => end.test(actor.sandbox.logTail()));
+      const tail = actor.sandbox.logTail();
+      assert.match(tail, end);
       assert.ok(tail.length > 8_000 && tail.length <= 16_384, `${tail.length} characters`);
-      assert.match(tail, /line 3999 of a function/);
     });
   },
   'reports a program that cannot be executed, with the log': async (stage) => {
@@ -229,11 +233,11 @@ const PROGRAM_CHECKS: Record<string, Check> = {
     await writeFile(join(folder, 'function'), 'no program at all', { mode: 0o755 });
     const { hello } = stage.setUp;
     const bad = { ...hello, folder, digest: hello.digest.replace(/.{8}$/, 'badbadba') };
-    const started = stage.withActors(1, bad, async ([actor]) => {
-      actor!.sandbox.start();
-      const text = await awaitFrom(actor!, 'end', actor!.exit);
+    const started = stage.withActor(bad, async (actor) => {
+      actor.sandbox.start();
+      const text = await awaitFrom(actor, 'end', actor.exit);
       assert.ok(text.length > 0);
-      assert.match(actor!.sandbox.logTail(), /exec|function|init/i);
+      assert.match(actor.sandbox.logTail(), /exec|function|init/i);
     });
     await started.catch((error: unknown) => {
       // Who makes an image of it may see it earlier, and who saves a machine has to start it first.
@@ -250,23 +254,23 @@ const PROGRAM_CHECKS: Record<string, Check> = {
 const CRASH_CHECKS: Record<string, Check> = {
   'reports a crash before ready, with the log': async (stage) => {
     const crash = misbehaving(stage.setUp.misbehaveFolder, 'crash-before-ready');
-    await stage.withActors(1, crash, async ([actor]) => {
-      actor!.sandbox.start();
-      const text = await awaitFrom(actor!, 'end', actor!.exit);
+    await stage.withActor(crash, async (actor) => {
+      actor.sandbox.start();
+      const text = await awaitFrom(actor, 'end', actor.exit);
       assert.ok(text.length > 0);
       if (stage.traits.hidesOutput === true) return;
-      assert.ok(actor!.phases.has('appMain'));
-      assert.match(actor!.sandbox.logTail(), /it crashes before it is ready/);
+      assert.ok(actor.phases.has('appMain'));
+      assert.match(actor.sandbox.logTail(), /it crashes before it is ready/);
     });
   },
   'reports a crash after ready, with the log': async (stage) => {
     const crash = misbehaving(stage.setUp.misbehaveFolder, 'crash-after-ready');
-    await stage.withActors(1, crash, async ([actor]) => {
-      actor!.sandbox.start();
-      await awaitFrom(actor!, 'ready call', actor!.ready);
-      await awaitFrom(actor!, 'end', actor!.exit);
+    await stage.withActor(crash, async (actor) => {
+      actor.sandbox.start();
+      await awaitFrom(actor, 'ready call', actor.ready);
+      await awaitFrom(actor, 'end', actor.exit);
       if (stage.traits.hidesOutput === true) return;
-      assert.match(actor!.sandbox.logTail(), /it crashes after it was ready/);
+      assert.match(actor.sandbox.logTail(), /it crashes after it was ready/);
     });
   },
 };
@@ -310,9 +314,10 @@ function compare(a: bigint, b: bigint): number {
   return a < b ? -1 : Number(a > b);
 }
 
-const HEARD_WITHIN_MS = 2_000;
+/** Longest that what a daemon passes on may be on its way, ms. */
+const HEARD_WITHIN_MS = 10_000;
 
-// What a daemon passes on may arrive a little after the ready call.
+// That may be after the ready call.
 async function heard(isHeard: () => boolean): Promise<void> {
   const giveUpAtMs = performance.now() + HEARD_WITHIN_MS;
   while (!isHeard() && performance.now() < giveUpAtMs) await delay(5);

@@ -23,15 +23,17 @@ export function inheritedOf(processId: number): Inherited[] {
     const stat = read(`task/${thread}/stat`);
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     const status = read(`task/${thread}/status`);
+    const ofStatus = (name: string): string =>
+      new RegExp(`^${name}:\\s*(.*)$`, 'm').exec(status)?.[1] ?? '';
     return {
-      name: /^Name:\s*(.*)$/m.exec(status)![1]!,
+      name: ofStatus('Name'),
       nice: Number(fields[16]),
       priority: Number(fields[37]),
       policy: Number(fields[38]),
-      cpus: /^Cpus_allowed_list:\s*(.*)$/m.exec(status)![1]!,
+      cpus: ofStatus('Cpus_allowed_list'),
       oomScoreAdj: Number(read('oom_score_adj')),
       timerSlackNs: Number(readFileSync(`/proc/${thread}/timerslack_ns`, 'utf8')),
-      openFilesMax: Number(/^Max open files\s+\S+\s+(\d+)/m.exec(read('limits'))![1]),
+      openFilesMax: Number(/^Max open files\s+\S+\s+(\d+)/m.exec(read('limits'))?.[1]),
     };
   });
 }
