@@ -201,7 +201,8 @@ export const ProcedureKind = z.enum(Object.keys(kinds) as [keyof typeof kinds]).
     'processor. warm-call: sandboxes are started, and once they are ready on every device, all ' +
     'are called at one instant. warm: a sandbox that is ready is called again and again. ' +
     'compute, alloc, read, unzip: the same with work to do. idle-memory, idle-cpu: ' +
-    'sandboxes that do nothing are watched. throughput: as many requests as go, over more and more connections. ' +
+    'sandboxes that do nothing are watched. throughput: as many requests as go, over more and ' +
+    'more connections. ' +
     'open-loop: requests at instants that are fixed beforehand. density: sandboxes are added ' +
     'until one fails. churn: sandboxes are started and removed again and again. no-op: nothing ' +
     'but the start itself, to see how well the fleet starts.',
